@@ -1,0 +1,45 @@
+/** What guest software sees of its machine: the line between VMM (below) and guest kernel (above). */
+import type { DeviceRows } from "../../src/measure/rows.ts";
+import type { DeviceSpec } from "../../src/scenario/types.ts";
+import type { Process } from "../../src/time/process.ts";
+
+/** One assigned device as the guest enumerates it. */
+export interface VirtualFunction {
+  readonly spec: DeviceSpec;
+  readonly rows: DeviceRows;
+  /** First of its doorbell words in the border; doorbell of queue `i` is this + i. */
+  readonly doorbellBase: number;
+  /** Guest IOAPIC pin its INTx arrives at, after the kernel's routing. */
+  readonly intxPin: number;
+}
+
+/** The virtual machine. Accesses are processes, since the VMM may have to ask the host. */
+export interface VirtualMachine {
+  readonly vcpus: number;
+  readonly functions: readonly VirtualFunction[];
+  /** Powers on: opens the devices, realizes them, first system reset. */
+  realize(): Process;
+  configRead(fn: VirtualFunction, offset: number, size: number): Process<number>;
+  configWrite(fn: VirtualFunction, offset: number, size: number, value: number): Process;
+  /** Offsets within a BAR; the MSI-X table and PBA are the VMM's own. */
+  mmioRead(fn: VirtualFunction, bar: number, offset: number, size: number): Process<number>;
+  mmioWrite(fn: VirtualFunction, bar: number, offset: number, size: number, value: number): Process;
+  /** Straight to the device, no exit. Hot path. */
+  ringDoorbell(fn: VirtualFunction, queue: number, value: number): void;
+  /** PIRQ or IOAPIC routing of a function's INTx changed (firmware, then kernel). */
+  routeIntx(fn: VirtualFunction, pin: number): Process;
+  /** Writes an IOAPIC redirection entry: low and high word, as the 82093AA datasheet has them. */
+  ioapicWrite(pin: number, low: number, high: number): Process;
+  /** EOI of a level-triggered vector reached the irqchip. Edge vectors need no call. */
+  eoi(vcpu: number, vector: number): void;
+  /** System reset: every device is reset, all interrupt state of the guest is gone. */
+  systemReset(): Process;
+  /** Orderly end of the VM process: nothing is asked of the kernel, fds just close. */
+  quit(): Process;
+  /** VMM main loop: responses, readable eventfds; returns how much there was to do. */
+  poll(): number;
+  /** True while a call to the host is unanswered or a handler has not ended. */
+  busy(): boolean;
+  /** Counts tokens that wait in eventfds and in the emulated PBA. */
+  settle(): void;
+}

@@ -1,0 +1,68 @@
+/** What the IRQ pool offers to drivers: the kernel's PCI/MSI and request_irq interfaces. */
+import type { PciFunction } from "../../src/pci/function.ts";
+import type { PoolReport } from "../../src/run/contract.ts";
+import type { Process } from "../../src/time/process.ts";
+
+/** A handler registered with request_irq. One object per irq, so that delivery stays cheap. */
+export interface IrqAction {
+  /** Runs in hard interrupt context; false is IRQ_NONE. */
+  handleIrq(): boolean;
+}
+
+/** A PCI function as the pool knows it: its place, its lines, where lost interrupts are counted. */
+export interface IrqClient {
+  readonly fn: PciFunction;
+  /** Linux's name of the device, "0000:00:04.0", for kernel messages. */
+  readonly bdf: string;
+  /** IO-APIC pin of its INTx line, or -1 without a pin. Devices may share one. */
+  readonly line: number;
+  /** An MSI or MSI-X message of this vector reached no handler, or merged with a latched one. */
+  lost(kind: "msi" | "msix", vector: number, how: "dropped-no-handler" | "coalesced-pba"): void;
+}
+
+/**
+ * One machine's irq_domain hierarchy. Everything that takes time or can be interrupted is a
+ * process; `message` and `wire` are the delivery path and are not.
+ */
+export interface IrqPool {
+  /** pci_alloc_irq_vectors: count granted (max or fewer), or -ENOSPC, -ERANGE, -EINVAL. */
+  pciAllocIrqVectors(client: IrqClient, min: number, max: number, kind: "msi" | "msix"): Process<number>;
+  /** pci_free_irq_vectors: everything the function holds; MSI or MSI-X is then off. */
+  pciFreeIrqVectors(client: IrqClient): Process;
+  /** pci_msix_alloc_irq_at: 0, or -ENOSPC; -EINVAL where the domain is not able. */
+  pciMsixAllocIrqAt(client: IrqClient, index: number): Process<number>;
+  /** pci_msix_free_irq. */
+  pciMsixFreeIrq(client: IrqClient, index: number): Process;
+  /** True if vectors can be added while MSI-X is on (kernel and domain permitting). */
+  readonly canAllocDynamically: boolean;
+  /** True if this index has an irq (msi_get_virq != 0). */
+  holds(client: IrqClient, index: number): boolean;
+  /** Ascending indexes the function holds, and their kind: sysfs msi_irqs. */
+  held(client: IrqClient): { kind: "msi" | "msix" | null; indexes: number[] };
+  /** First Linux irq number of what the device's sysfs `irq` file shows. */
+  irqFile(client: IrqClient): number;
+
+  /** request_irq on an MSI or MSI-X vector: 0 or -ENOSPC (no CPU vector). Replays what latched. */
+  requestIrq(client: IrqClient, index: number, action: IrqAction): Process<number>;
+  /** free_irq: waits for running handlers; the irq stays allocated. */
+  freeIrq(client: IrqClient, index: number): Process;
+
+  /** pci_enable_device's acpi_register_gsi at open: 0 or -ENOMEM; counted per line. */
+  openLine(client: IrqClient): Process<number>;
+  closeLine(client: IrqClient): Process;
+  /** request_irq on the INTx line; `shared` is IRQF_SHARED. 0, -EBUSY or -ENOSPC. */
+  requestLine(client: IrqClient, action: IrqAction, shared: boolean): Process<number>;
+  freeLine(client: IrqClient, action: IrqAction): Process;
+  /** disable_irq_nosync and enable_irq on the line (devices without DisINTx). */
+  disableLine(client: IrqClient): void;
+  enableLine(client: IrqClient): void;
+
+  /** Delivery: a message left the function. */
+  message(client: IrqClient, kind: "msi" | "msix", vector: number): void;
+  /** Delivery: the function's INTx output changed. */
+  wire(client: IrqClient, asserted: boolean): void;
+
+  /** Messages latched in an irq (IRQS_PENDING) and not replayed: for the ledger at the end. */
+  latched(client: IrqClient, kind: "msi" | "msix", vector: number): boolean;
+  report(): PoolReport;
+}

@@ -1,0 +1,124 @@
+/** What the two sides implement, so that the engines need not know them. */
+import type { Prng } from "../base/prng.ts";
+import type { DeviceRows } from "../measure/rows.ts";
+import type { DeviceSpec, GuestSpec, HostSpec } from "../scenario/types.ts";
+import type { GuestPort, HostPort } from "../shm/border.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Costs } from "../time/costs.ts";
+import type { Scheduler } from "../time/scheduler.ts";
+import type { TraceEvent, Tracer } from "../trace/trace.ts";
+
+/** What a machine is built on; the engine injects it. */
+export interface MachineEnv {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly costs: Costs;
+  readonly tracer: Tracer;
+  /** A named random stream of the run's seed. */
+  random(name: string): Prng;
+}
+
+/** One guest's place in the run. */
+export interface GuestPlan {
+  readonly spec: GuestSpec;
+  readonly devices: readonly DeviceSpec[];
+  readonly rows: readonly DeviceRows[];
+}
+
+/** Counters of the pool, sampled when they change; for the report. */
+export interface PoolSample {
+  readonly at: number;
+  readonly irqs: number;
+  readonly irtes: number;
+  readonly vectors: number;
+}
+
+export interface HostGuestReport {
+  readonly name: string;
+  /** Interrupts raised by the guest's devices, a number a row. */
+  readonly raised: readonly number[];
+  /** Fates the host knows, rows * FATES. */
+  readonly fates: readonly number[];
+  /** Bits set in the virtual APIC by irqfds, a number a row. */
+  readonly injected: readonly number[];
+  /** Requests dropped or answered with an error because their bytes made no sense, by reason. */
+  readonly hostile: Readonly<Record<string, number>>;
+  readonly alive: boolean;
+}
+
+export interface PoolReport {
+  readonly irqsHeld: number;
+  readonly irqsPeak: number;
+  readonly irtesUsed: number;
+  readonly irtesBoot: number;
+  readonly irtesPeak: number;
+  readonly irtesSize: number;
+  readonly vectorsUsed: number;
+  readonly vectorsBoot: number;
+  readonly vectorsPeak: number;
+  readonly vectorsSize: number;
+  readonly samples: readonly PoolSample[];
+}
+
+export interface HostReport {
+  readonly guests: readonly HostGuestReport[];
+  readonly pool: PoolReport;
+  readonly ioctls: Readonly<Record<string, number>>;
+  readonly trace: readonly TraceEvent[];
+}
+
+/** The host kernel and hardware. All calls from its own thread. */
+export interface HostMachine {
+  /** A VM process starts: its port, its devices. */
+  attach(guest: number, plan: GuestPlan, port: HostPort): void;
+  /** The VM process is gone (exit, kill, dead worker): close all it had open, as the kernel does. */
+  exit(guest: number, reason: string): void;
+  /** Drains requests, doorbells and kernel-side eventfds; returns how much there was to do. */
+  poll(): number;
+  /** Stops device load; pending interrupts are still delivered. */
+  quiesce(): void;
+  /** True while processes of the host (ioctls under way) have not ended. */
+  busy(): boolean;
+  /** Counts what still waits as pending; call once, after the guests have settled. */
+  settle(): void;
+  report(): HostReport;
+}
+
+export interface LatencySamples {
+  /** Encoded histograms (src/measure/histogram.ts) by stage name. */
+  readonly [stage: string]: unknown;
+}
+
+export interface GuestReport {
+  readonly name: string;
+  readonly latency: LatencySamples;
+  readonly interrupts: number;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly trace: readonly TraceEvent[];
+  /** What the guest is at the end: off, firmware, running, crashed, dead: and why. */
+  readonly state: string;
+}
+
+/** One VM process. All calls from its own thread. */
+export interface GuestMachine {
+  /** Powers the VM on and starts its timeline (times relative to now). */
+  start(): void;
+  /** Takes responses, interrupts and readable eventfds; returns how much there was to do. */
+  poll(): number;
+  /** Injects a fault or action from outside, as the timeline would: `reboot`, `crash`, ... */
+  inject(action: string): void;
+  /** True while there is work that no timer or interrupt will bring (used to settle). */
+  busy(): boolean;
+  /** Ends workloads; interrupts under way are still taken. */
+  quiesce(): void;
+  /** Counts what still waits as pending; call once, at the end. */
+  settle(): void;
+  report(): GuestReport;
+}
+
+export type CreateHost = (
+  env: MachineEnv,
+  host: HostSpec,
+  devices: readonly DeviceSpec[],
+) => HostMachine;
+export type CreateGuest = (env: MachineEnv, plan: GuestPlan, port: GuestPort) => GuestMachine;

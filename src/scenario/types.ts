@@ -1,0 +1,96 @@
+/** A scenario after validation: plain data, cheap to send to workers. Times in ns, rates in 1/s. */
+
+export interface HostSpec {
+  readonly kernel: "linux-6.1" | "linux-6.12";
+  readonly platform: "x86-vtd" | "x86-flat";
+  /** CPUs of the modelled host: each has its own vector space. */
+  readonly cpus: number;
+  /** Entries of the VT-d interrupt remapping table. */
+  readonly irtes: number;
+  /** Vectors each CPU has for devices. */
+  readonly vectorsPerCpu: number;
+  readonly retention: "cache";
+  /** vfio-pci's module parameter: treat every device as if it had no DisINTx. */
+  readonly nointxmask: boolean;
+}
+
+export interface DeviceSpec {
+  readonly name: string;
+  readonly model: "nvme" | "edu" | "e1000e" | "rocker" | "nec-usb-xhci";
+  /** MSI-X table size, 0 for none. */
+  readonly msixVectors: number;
+  /** MSI vectors the capability offers, 0 for none. */
+  readonly msiVectors: number;
+}
+
+export interface WorkloadSpec {
+  /**
+   * `poisson` and `fixed`: the device raises by itself, open loop, at `rate`; `closed`: the guest
+   * rings doorbells and waits for each completion, `depth` under way; `none`: nothing.
+   */
+  readonly arrivals: "poisson" | "fixed" | "closed" | "none";
+  /** Interrupts a second, for each queue or for the whole device as `per` says. */
+  readonly rate: number;
+  readonly per: "queue" | "device";
+  /** Commands under way on each queue (closed loop). */
+  readonly depth: number;
+}
+
+export type TimelineAction =
+  | "boot"
+  | "reboot"
+  | "reset"
+  | "crash"
+  | "shutdown"
+  | "kill"
+  | "unbind"
+  | "bind"
+  | "mode"
+  | "cpu-offline"
+  | "cpu-online"
+  | "io-start"
+  | "io-stop";
+
+export interface TimelineEntry {
+  readonly at: number;
+  readonly do: TimelineAction;
+  /** `mode`: the interrupt mode the driver is bound with from now on. */
+  readonly to?: "intx" | "msi" | "msix";
+  /** `cpu-offline`, `cpu-online`. */
+  readonly cpu?: number;
+}
+
+export interface GuestSpec {
+  readonly name: string;
+  readonly vmm: "qemu";
+  /** Which QEMU: 7.2 regrows, 10.0 and 11.1 grow by the vector where the kernel can. */
+  readonly vmmVersion: "7.2" | "10.0" | "11.1";
+  readonly vcpus: number;
+  readonly devices: readonly string[];
+  readonly driver: "nvme" | "edu";
+  /** `irqfd`: KVM injects; `userspace`: QEMU reads every eventfd and injects itself. */
+  readonly path: "irqfd" | "userspace";
+  readonly workload: WorkloadSpec;
+  readonly timeline: readonly TimelineEntry[];
+}
+
+export interface RunSpec {
+  readonly wait: "spin" | "park" | "adaptive";
+  /** Stamp every stage, or only raised and ISR. */
+  readonly stages: "full" | "ends";
+  /** Wall-clock limit, ns: the run ends with a partial result. */
+  readonly limit: number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly seed: number;
+  readonly host: HostSpec;
+  readonly devices: readonly DeviceSpec[];
+  readonly guests: readonly GuestSpec[];
+  readonly duration: number;
+  readonly run: RunSpec;
+  readonly costs: Readonly<Record<string, number>>;
+  /** `lost == 0`, `latency.p99 < 20 * floor.p50`: checked at the end, decide the exit code. */
+  readonly expect: readonly string[];
+}

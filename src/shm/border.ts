@@ -1,0 +1,166 @@
+/** The memory one guest shares with the host: its layout, and the view each side has of it. */
+import { Arena, roundToLine } from "./arena.ts";
+import { EventfdTable } from "./eventfd.ts";
+import { PollSet } from "./poll-set.ts";
+import { RingConsumer, RingProducer, type RingShape, ringBytes } from "./ring.ts";
+import { StampTable } from "./stamps.ts";
+import { VirtualApic } from "./virtual-apic.ts";
+import type { SharedWord, Waker } from "./waker.ts";
+
+/** Sizes of a border; plain data, sent to both sides. */
+export interface BorderShape {
+  /** eventfds the VM process can have open. */
+  readonly eventfds: number;
+  /** Doorbell words of all its devices. */
+  readonly doorbells: number;
+  readonly vcpus: number;
+  /** Interrupt rows (src/measure/rows.ts) of all its devices. */
+  readonly rows: number;
+  /** Doubles for the guest's own counts of fates. */
+  readonly fateDoubles: number;
+  readonly ring: RingShape;
+}
+
+/** Words of the control area; each has its own cache line. */
+const CONTROL_LINES = 6;
+export const CONTROL_GUEST_EPOCH = 0;
+export const CONTROL_GUEST_PARKED = 16;
+export const CONTROL_HOST_PARKED = 32;
+export const CONTROL_STOP = 48;
+export const CONTROL_HEARTBEAT = 64;
+export const CONTROL_INTERRUPTS = 80;
+
+interface BorderAreas {
+  readonly memory: SharedArrayBuffer;
+  readonly shape: BorderShape;
+  readonly control: Int32Array;
+  readonly eventfds: EventfdTable;
+  /** eventfds the guest has to look at: source = slot. */
+  readonly guestPoll: PollSet;
+  /** What the host has to look at: eventfd slots, then doorbells. */
+  readonly hostPoll: PollSet;
+  readonly doorbells: Int32Array;
+  readonly apic: VirtualApic;
+  readonly stamps: StampTable;
+  readonly guestFates: Float64Array;
+  readonly requestsAt: number;
+  readonly responsesAt: number;
+}
+
+export interface HostPort extends BorderAreas {
+  readonly requests: RingConsumer;
+  readonly responses: RingProducer;
+  readonly wakeGuest: Waker;
+}
+
+export interface GuestPort extends BorderAreas {
+  readonly requests: RingProducer;
+  readonly responses: RingConsumer;
+  readonly wakeHost: Waker;
+}
+
+/** Bytes a border of this shape needs. */
+function borderBytes(shape: BorderShape): number {
+  return (
+    CONTROL_LINES * 64 +
+    EventfdTable.bytes(shape.eventfds) +
+    PollSet.bytes(shape.eventfds) +
+    PollSet.bytes(shape.eventfds + shape.doorbells) +
+    roundToLine(shape.doorbells * 64) +
+    VirtualApic.bytes(shape.vcpus) +
+    StampTable.bytes(shape.rows) +
+    roundToLine(shape.fateDoubles * 8) +
+    2 * ringBytes(shape.ring)
+  );
+}
+
+/** Fresh memory for a border. */
+export function createBorder(shape: BorderShape): SharedArrayBuffer {
+  return Arena.create(borderBytes(shape)).memory;
+}
+
+function areas(memory: SharedArrayBuffer, shape: BorderShape): BorderAreas {
+  const arena = new Arena(memory);
+  const control = arena.int32(CONTROL_LINES * 16);
+  const eventfdsAt = arena.take(EventfdTable.bytes(shape.eventfds));
+  const guestPollAt = arena.take(PollSet.bytes(shape.eventfds));
+  const hostPollAt = arena.take(PollSet.bytes(shape.eventfds + shape.doorbells));
+  const doorbells = arena.int32(shape.doorbells * DOORBELL_WORDS);
+  const apicAt = arena.take(VirtualApic.bytes(shape.vcpus));
+  const stampsAt = arena.take(StampTable.bytes(shape.rows));
+  const guestFates = arena.float64(shape.fateDoubles);
+  return {
+    memory,
+    shape,
+    control,
+    eventfds: new EventfdTable(memory, eventfdsAt, shape.eventfds),
+    guestPoll: new PollSet(memory, guestPollAt, shape.eventfds),
+    hostPoll: new PollSet(memory, hostPollAt, shape.eventfds + shape.doorbells),
+    doorbells,
+    apic: new VirtualApic(memory, apicAt, shape.vcpus),
+    stamps: new StampTable(memory, stampsAt, shape.rows),
+    guestFates,
+    requestsAt: arena.take(ringBytes(shape.ring)),
+    responsesAt: arena.take(ringBytes(shape.ring)),
+  };
+}
+
+/** Words from one doorbell to the next: a cache line each. */
+export const DOORBELL_WORDS = 16;
+
+/** Guest: rings doorbell `index` with a new value (an nvme submission queue tail). */
+export function ringDoorbell(port: GuestPort, index: number, value: number): void {
+  Atomics.store(port.doorbells, index * DOORBELL_WORDS, value);
+  port.hostPoll.mark(port.shape.eventfds + index);
+  port.wakeHost.wake();
+}
+
+/** Host: the value last written to doorbell `index`; any 32-bit number the guest likes. */
+export function readDoorbell(port: HostPort, index: number): number {
+  return Atomics.load(port.doorbells, index * DOORBELL_WORDS);
+}
+
+/** Guest: write(2) to an eventfd; what the kernel has waiting on it is told. */
+export function writeEventfd(port: GuestPort, slot: number, n: number | bigint): number {
+  const result = port.eventfds.write(slot, n);
+  if (result === 0) {
+    port.guestPoll.mark(slot);
+    port.hostPoll.mark(slot);
+    port.wakeHost.wake();
+  }
+  return result;
+}
+
+export function controlWord(port: { readonly control: Int32Array }, index: number): SharedWord {
+  return { words: port.control, index };
+}
+
+/** The host's view of a border. */
+export function hostPort(
+  memory: SharedArrayBuffer,
+  shape: BorderShape,
+  wakeGuest: (port: BorderAreas) => Waker,
+): HostPort {
+  const border = areas(memory, shape);
+  return {
+    ...border,
+    requests: new RingConsumer(memory, border.requestsAt, shape.ring),
+    responses: new RingProducer(memory, border.responsesAt, shape.ring),
+    wakeGuest: wakeGuest(border),
+  };
+}
+
+/** The guest's view of a border. */
+export function guestPort(
+  memory: SharedArrayBuffer,
+  shape: BorderShape,
+  wakeHost: (port: BorderAreas) => Waker,
+): GuestPort {
+  const border = areas(memory, shape);
+  return {
+    ...border,
+    requests: new RingProducer(memory, border.requestsAt, shape.ring),
+    responses: new RingConsumer(memory, border.responsesAt, shape.ring),
+    wakeHost: wakeHost(border),
+  };
+}

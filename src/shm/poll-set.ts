@@ -1,0 +1,77 @@
+/** Which of many sources are ready: a two-level bitmap that producers mark and one consumer drains. */
+import { roundToLine } from "./arena.ts";
+
+/*
+ * Marking sets the source's bit and then, if its word was empty, the word's bit in the summary.
+ * Draining takes a summary word and then the words it names, both by exchange. No mark is lost:
+ * a marker skips the summary only if it saw the word non-empty, that is before the drainer's
+ * exchange of that word, which therefore takes the new bit too (or another marker, whose bit made
+ * the word non-empty, is still on its way to the summary). Source state is published before the
+ * mark, and looked at after the drain, so a drained source always shows what it was marked for.
+ */
+
+export class PollSet {
+  readonly sources: number;
+  readonly #words: Int32Array;
+  readonly #summary: Int32Array;
+
+  constructor(memory: SharedArrayBuffer, offset: number, sources: number) {
+    this.sources = sources;
+    const words = (sources + 31) >>> 5;
+    this.#summary = new Int32Array(memory, offset, (words + 31) >>> 5);
+    this.#words = new Int32Array(memory, offset + roundToLine(this.#summary.byteLength), words);
+  }
+
+  static bytes(sources: number): number {
+    const words = (sources + 31) >>> 5;
+    return roundToLine(((words + 31) >>> 5) * 4) + roundToLine(words * 4);
+  }
+
+  /** Marks `source` ready. The caller then wakes the consumer. */
+  mark(source: number): void {
+    const word = source >>> 5;
+    if (Atomics.or(this.#words, word, 1 << (source & 31)) !== 0) return;
+    Atomics.or(this.#summary, word >>> 5, 1 << (word & 31));
+  }
+
+  /** True if a drain would find something. */
+  pending(): boolean {
+    for (let i = 0; i < this.#summary.length; i++) {
+      if (Atomics.load(this.#summary, i) !== 0) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Takes ready sources into `out`, ascending within a word, and returns how many. `out` must hold
+   * at least 32; what does not fit stays marked.
+   */
+  drain(out: Int32Array): number {
+    let taken = 0;
+    for (let s = 0; s < this.#summary.length; s++) {
+      if (Atomics.load(this.#summary, s) === 0) continue;
+      let named = Atomics.exchange(this.#summary, s, 0);
+      while (named !== 0) {
+        const word = s * 32 + 31 - Math.clz32(named & -named);
+        if (taken + 32 > out.length) {
+          Atomics.or(this.#summary, s, named);
+          return taken;
+        }
+        named &= named - 1;
+        if (word < this.#words.length) taken = this.#takeWord(word, out, taken);
+      }
+    }
+    return taken;
+  }
+
+  #takeWord(word: number, out: Int32Array, taken: number): number {
+    let bits = Atomics.exchange(this.#words, word, 0);
+    while (bits !== 0) {
+      const source = word * 32 + 31 - Math.clz32(bits & -bits);
+      // Bits past the end can only come from a peer that scribbles; they name nothing.
+      if (source < this.sources) out[taken++] = source;
+      bits &= bits - 1;
+    }
+    return taken;
+  }
+}

@@ -1,0 +1,81 @@
+/** Parking and waking a worker: an eventcount on one futex word (Atomics.wait and notify). */
+
+/*
+ * The sleeper: epoch = prepare(); look at all its sources; park(epoch) or retract().
+ * A waker: publish the work; wake().
+ * prepare() stores the parked flags and then reads the epoch; wake() reads a parked flag after
+ * publishing. All are sequentially consistent, so either the waker sees the flag and moves the
+ * epoch, in which case park() returns at once or is notified, or the flag was stored after the
+ * waker's look, in which case the sleeper's own look at its sources, later still, sees the work.
+ *
+ * A sleeper with many wakers (the host) has one flag in the memory of each, and one epoch word
+ * that all of them can reach. A hostile waker can spoil the epoch; sleeps are therefore bounded.
+ */
+
+/** Tells one sleeping worker that there is work. */
+export interface Waker {
+  wake(): void;
+}
+
+/** Word of a parked flag or an epoch. */
+export interface SharedWord {
+  readonly words: Int32Array;
+  readonly index: number;
+}
+
+export class FutexWaker implements Waker {
+  readonly #parked: SharedWord;
+  readonly #epoch: SharedWord;
+
+  constructor(parked: SharedWord, epoch: SharedWord) {
+    this.#parked = parked;
+    this.#epoch = epoch;
+  }
+
+  wake(): void {
+    const parked = this.#parked;
+    if (Atomics.load(parked.words, parked.index) === 0) return;
+    Atomics.store(parked.words, parked.index, 0);
+    Atomics.add(this.#epoch.words, this.#epoch.index, 1);
+    Atomics.notify(this.#epoch.words, this.#epoch.index);
+  }
+}
+
+export class Parker {
+  readonly #epoch: SharedWord;
+  readonly #parked: SharedWord[] = [];
+
+  constructor(epoch: SharedWord, parked: readonly SharedWord[] = []) {
+    this.#epoch = epoch;
+    this.#parked.push(...parked);
+  }
+
+  /** Adds the flag of one more waker. */
+  addFlag(flag: SharedWord): void {
+    this.#parked.push(flag);
+  }
+
+  /** Announces that this worker is about to sleep; look at all sources after it. */
+  prepare(): number {
+    for (let i = 0; i < this.#parked.length; i++) {
+      const flag = this.#parked[i]!;
+      Atomics.store(flag.words, flag.index, 1);
+    }
+    return Atomics.load(this.#epoch.words, this.#epoch.index);
+  }
+
+  /** Sleeps until woken or for `timeoutMs`; true if it was (or had been) woken. */
+  park(epoch: number, timeoutMs: number): boolean {
+    const outcome = Atomics.wait(this.#epoch.words, this.#epoch.index, epoch, timeoutMs);
+    this.retract();
+    return outcome !== "timed-out";
+  }
+
+  /** Work was found after all. */
+  retract(): void {
+    for (let i = 0; i < this.#parked.length; i++) {
+      const flag = this.#parked[i]!;
+      Atomics.store(flag.words, flag.index, 0);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/** Numbers and layouts of include/uapi/linux/kvm.h that interrupt delivery needs. */
+
+/** _IOW(KVMIO, 0x6a, struct kvm_irq_routing), _IOW(KVMIO, 0x76, struct kvm_irqfd). */
+export const KVM_SET_GSI_ROUTING = 0x4008ae6a;
+export const KVM_IRQFD = 0x4020ae76;
+
+export const KVM_IRQFD_FLAG_DEASSIGN = 1 << 0;
+export const KVM_IRQFD_FLAG_RESAMPLE = 1 << 1;
+export const KVM_IRQFD_SIZE = 32;
+
+export const KVM_IRQ_ROUTING_IRQCHIP = 1;
+export const KVM_IRQ_ROUTING_MSI = 2;
+/** struct kvm_irq_routing_entry: gsi, type, flags, pad, then 32 bytes of union. */
+export const KVM_IRQ_ROUTING_ENTRY_SIZE = 48;
+export const KVM_IRQ_ROUTING_HEADER_SIZE = 8;
+export const KVM_MAX_IRQ_ROUTES = 4096;
+
+/** struct kvm_irqfd {fd, gsi, flags, resamplefd, pad[16]}. */
+export interface KvmIrqfd {
+  fd: number;
+  gsi: number;
+  flags: number;
+  resamplefd: number;
+}
+
+/** One route: an MSI message, or a pin of the in-kernel irqchip. */
+export type KvmRoute =
+  | { gsi: number; type: "msi"; addressLo: number; addressHi: number; data: number }
+  | { gsi: number; type: "irqchip"; irqchip: number; pin: number };
+
+export function encodeIrqfd(irqfd: KvmIrqfd): Uint8Array {
+  const bytes = new Uint8Array(KVM_IRQFD_SIZE);
+  const out = new DataView(bytes.buffer);
+  out.setUint32(0, irqfd.fd >>> 0, true);
+  out.setUint32(4, irqfd.gsi, true);
+  out.setUint32(8, irqfd.flags, true);
+  out.setUint32(12, irqfd.resamplefd >>> 0, true);
+  return bytes;
+}
+
+export function decodeIrqfd(arg: Uint8Array): KvmIrqfd {
+  const words = new DataView(arg.buffer, arg.byteOffset, arg.byteLength);
+  return {
+    fd: words.getInt32(0, true),
+    gsi: words.getUint32(4, true),
+    flags: words.getUint32(8, true),
+    resamplefd: words.getInt32(12, true),
+  };
+}
+
+/** struct kvm_irq_routing {nr, flags, entries[nr]}: the whole table, each time. */
+export function encodeRouting(routes: readonly KvmRoute[]): Uint8Array {
+  const size = KVM_IRQ_ROUTING_HEADER_SIZE + routes.length * KVM_IRQ_ROUTING_ENTRY_SIZE;
+  const bytes = new Uint8Array(size);
+  const out = new DataView(bytes.buffer);
+  out.setUint32(0, routes.length, true);
+  for (const [i, route] of routes.entries()) {
+    const at = KVM_IRQ_ROUTING_HEADER_SIZE + i * KVM_IRQ_ROUTING_ENTRY_SIZE;
+    out.setUint32(at, route.gsi, true);
+    if (route.type === "msi") {
+      out.setUint32(at + 4, KVM_IRQ_ROUTING_MSI, true);
+      out.setUint32(at + 16, route.addressLo >>> 0, true);
+      out.setUint32(at + 20, route.addressHi >>> 0, true);
+      out.setUint32(at + 24, route.data >>> 0, true);
+    } else {
+      out.setUint32(at + 4, KVM_IRQ_ROUTING_IRQCHIP, true);
+      out.setUint32(at + 16, route.irqchip, true);
+      out.setUint32(at + 20, route.pin, true);
+    }
+  }
+  return bytes;
+}
+
+/** The routes of a KVM_SET_GSI_ROUTING argument, or null if it is malformed (-EINVAL). */
+export function decodeRouting(arg: Uint8Array): KvmRoute[] | null {
+  const words = new DataView(arg.buffer, arg.byteOffset, arg.byteLength);
+  const nr = words.getUint32(0, true);
+  if (nr > KVM_MAX_IRQ_ROUTES || words.getUint32(4, true) !== 0) return null;
+  const size = KVM_IRQ_ROUTING_HEADER_SIZE + nr * KVM_IRQ_ROUTING_ENTRY_SIZE;
+  if (arg.byteLength < size) return null;
+  const routes: KvmRoute[] = [];
+  for (let i = 0; i < nr; i++) {
+    const at = KVM_IRQ_ROUTING_HEADER_SIZE + i * KVM_IRQ_ROUTING_ENTRY_SIZE;
+    const gsi = words.getUint32(at, true);
+    const type = words.getUint32(at + 4, true);
+    const [a, b, c] = [16, 20, 24].map((o) => words.getUint32(at + o, true)) as [
+      number,
+      number,
+      number,
+    ];
+    if (type === KVM_IRQ_ROUTING_MSI) {
+      routes.push({ gsi, type: "msi", addressLo: a, addressHi: b, data: c });
+    } else if (type === KVM_IRQ_ROUTING_IRQCHIP) {
+      routes.push({ gsi, type: "irqchip", irqchip: a, pin: b });
+    } else {
+      return null;
+    }
+  }
+  return routes;
+}
