@@ -23,6 +23,10 @@ export interface GuestPlan {
   readonly spec: GuestSpec;
   readonly devices: readonly DeviceSpec[];
   readonly rows: readonly DeviceRows[];
+  /** Doorbell words of each device in the border: queue i of device d is doorbells[d].base + i. */
+  readonly doorbells: readonly { readonly base: number; readonly count: number }[];
+  /** Stamp every stage of delivery, or only raised and ISR. */
+  readonly stages: "full" | "ends";
 }
 
 /** Counters of the pool, sampled when they change; for the report. */
@@ -75,6 +79,8 @@ export interface HostMachine {
   exit(guest: number, reason: string): void;
   /** Drains requests, doorbells and kernel-side eventfds; returns how much there was to do. */
   poll(): number;
+  /** When the host has to be polled next for its devices' load (ns), or Infinity. */
+  nextAt(): number;
   /** Stops device load; pending interrupts are still delivered. */
   quiesce(): void;
   /** True while processes of the host (ioctls under way) have not ended. */

@@ -1,0 +1,21 @@
+/** Where the two sides enter: the only file that knows whether it runs from sources or from dist. */
+import type { CreateGuest, CreateHost } from "./contract.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+
+function entry(path: string): URL {
+  return new URL(`../../${path}${EXTENSION}`, import.meta.url);
+}
+
+export const hostWorkerUrl = (): URL => entry("host/worker");
+export const guestWorkerUrl = (): URL => entry("guest/worker");
+
+/** The host side, loaded only by engines that run it in their own thread. */
+export async function loadHost(): Promise<{ createHost: CreateHost }> {
+  return (await import(entry("host/host").href)) as { createHost: CreateHost };
+}
+
+/** The guest side. */
+export async function loadGuest(): Promise<{ createGuest: CreateGuest }> {
+  return (await import(entry("guest/guest").href)) as { createGuest: CreateGuest };
+}
