@@ -1,0 +1,170 @@
+/**
+ * What a run returns: plain JSON with a version, the same from both engines.
+ *
+ * Times are nanoseconds since the start of the run, rates are per second. The virtual engine fills
+ * in nothing that differs between machines, so that equal seeds give equal bytes.
+ */
+import type { Fate } from "../measure/fates.ts";
+import type { PoolReport } from "./contract.ts";
+
+export const RUN_SCHEMA = "vfio-cosim/run/1";
+
+export type Engine = "threads" | "virtual";
+
+/** Told now and then while a run goes on. */
+export interface Progress {
+  readonly elapsedNs: number;
+  readonly durationNs: number;
+  /** Interrupts that reached an ISR so far, all guests. */
+  readonly interrupts: number;
+  readonly guests: readonly { readonly name: string; readonly state: string }[];
+}
+
+/** The machine that measured; says nothing of whose it is. */
+export interface MachineInfo {
+  readonly node: string;
+  readonly arch: string;
+  readonly os: string;
+  readonly cpuModel: string;
+  readonly cpus: number;
+}
+
+export interface Provenance {
+  /** Version of this package. */
+  readonly version: string;
+  readonly scenario: string;
+  /** `scenarioHash` of src/scenario/hash.ts: equal hashes, equal scenarios. */
+  readonly scenarioHash: string;
+  readonly engine: Engine;
+  readonly seed: number;
+  /** The kernel whose answers the host gives: `linux-6.12`. */
+  readonly kernel: string;
+  /** What else shaped the run: retention, wait, stages, ... */
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+  /** Null for the virtual engine. */
+  readonly machine: MachineInfo | null;
+}
+
+/** One thing that happened to a guest: a trace point's name or a timeline action. */
+export interface TimelineItem {
+  readonly at: number;
+  readonly event: string;
+  /** Arguments for people, "" if there are none. */
+  readonly detail: string;
+}
+
+export interface GuestResult {
+  readonly name: string;
+  /** What it is at the end, and why: `running`, `off`, `crashed`, `dead: ...`. */
+  readonly state: string;
+  readonly timeline: readonly TimelineItem[];
+  readonly counters: Readonly<Record<string, number>>;
+  /** Interrupts its ISRs took. */
+  readonly interrupts: number;
+}
+
+/** Counts by fate; fates that are zero are left out. */
+export type FateTotals = Readonly<Partial<Record<Fate, number>>>;
+
+/** One interrupt source that raised anything. */
+export interface LedgerRow {
+  readonly guest: string;
+  /** `nvme0 msix[3]` (src/measure/rows.ts rowName). */
+  readonly source: string;
+  readonly raised: number;
+  readonly fates: FateTotals;
+}
+
+export interface LedgerResult {
+  readonly rows: readonly LedgerRow[];
+  readonly raised: number;
+  readonly totals: FateTotals;
+  /** Rows whose fates do not add up to what was raised, in words. Empty if all is well. */
+  readonly violations: readonly string[];
+}
+
+/** Percentiles of one stage, ns. */
+export interface LatencyRow {
+  readonly stage: string;
+  readonly count: number;
+  readonly min: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** What this machine needs for a bare hand-over between two threads, measured before the run. */
+export interface FloorResult {
+  /** One way, median: the receiver spins. */
+  readonly spinOneWayNs: number;
+  /** One way, median: the receiver is parked in Atomics.wait. */
+  readonly parkOneWayNs: number;
+  /** One reading of the clock. */
+  readonly clockNs: number;
+  /** Which of the two the run's latencies are compared with. */
+  readonly reference: "spin" | "park";
+  /** How the workers came out of their waits in this run: `spin`, `park`: counts. */
+  readonly wakeModes: Readonly<Record<string, number>>;
+}
+
+export interface LatencyResult {
+  /** Over all guests; the last row, `total`, is raised to ISR. */
+  readonly stages: readonly LatencyRow[];
+  readonly guests: readonly { readonly name: string; readonly stages: readonly LatencyRow[] }[];
+  /** Null for the virtual engine, whose costs are a model. */
+  readonly floor: FloorResult | null;
+  /** `total` divided by the floor's reference; null without a floor or samples. */
+  readonly ratio: { readonly p50: number; readonly p99: number } | null;
+}
+
+/** One observer beside the model and what it found. */
+export interface CheckResult {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface ExpectationResult {
+  /** As the scenario has it: `latency.p99 < 20 * floor.p50`. */
+  readonly text: string;
+  /** Null if a name has no value in this run, such as a floor in the virtual engine. */
+  readonly ok: boolean | null;
+  readonly left: number | null;
+  readonly right: number | null;
+}
+
+/** Something to know about the figures, and what to do about it. */
+export interface Warning {
+  readonly text: string;
+  readonly advice: string;
+}
+
+/** Resources still allocated after every VM process has been closed, beyond those of boot. */
+export interface LeakResult {
+  readonly irqs: number;
+  readonly irtes: number;
+  readonly vectors: number;
+}
+
+export interface RunResult {
+  readonly schema: typeof RUN_SCHEMA;
+  readonly provenance: Provenance;
+  /** Null for a whole run, else why it ended early: `interrupted`, `limit`, `guest g1 died`. */
+  readonly partial: string | null;
+  /** How long it ran, on the run's own clock. */
+  readonly durationNs: number;
+  readonly guests: readonly GuestResult[];
+  /** Pool while the guests were still there. */
+  readonly pool: PoolReport;
+  /** Null if the guests could not be closed. */
+  readonly leaked: LeakResult | null;
+  /** Calls to the host by name. */
+  readonly ioctls: Readonly<Record<string, number>>;
+  readonly ledger: LedgerResult;
+  readonly latency: LatencyResult;
+  readonly checks: readonly CheckResult[];
+  readonly expectations: readonly ExpectationResult[];
+  readonly warnings: readonly Warning[];
+}
