@@ -111,6 +111,8 @@ export interface GuestMachine {
   start(): void;
   /** Takes responses, interrupts and readable eventfds; returns how much there was to do. */
   poll(): number;
+  /** False once the VM process is gone (killed or quit): the engine then tells the host. */
+  alive(): boolean;
   /** Injects a fault or action from outside, as the timeline would: `reboot`, `crash`, ... */
   inject(action: string): void;
   /** True while there is work that no timer or interrupt will bring (used to settle). */
