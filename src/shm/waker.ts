@@ -79,3 +79,26 @@ export class Parker {
     }
   }
 }
+
+/** A word that main sets when it wants a busy or parked worker to read its messages. */
+export class Attention {
+  readonly #word: SharedWord;
+
+  constructor(word: SharedWord) {
+    this.#word = word;
+  }
+
+  /** Main: before sending a message; the caller then wakes the worker. */
+  raise(): void {
+    Atomics.store(this.#word.words, this.#word.index, 1);
+  }
+
+  raised(): boolean {
+    return Atomics.load(this.#word.words, this.#word.index) !== 0;
+  }
+
+  /** Worker: true if it was raised since the last look. */
+  take(): boolean {
+    return Atomics.exchange(this.#word.words, this.#word.index, 0) !== 0;
+  }
+}

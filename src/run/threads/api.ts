@@ -1,0 +1,77 @@
+/** What main thread and workers say to each other (over comlink): control, never interrupts. */
+import type { Floor } from "../../measure/calibration.ts";
+import type { BorderShape } from "../../shm/border.ts";
+import type { Scenario } from "../../scenario/types.ts";
+import type { GuestPlan, GuestReport, HostReport } from "../contract.ts";
+
+/** One guest's shared memory, as it is sent to both sides. */
+export interface BorderHandle {
+  readonly memory: SharedArrayBuffer;
+  readonly shape: BorderShape;
+}
+
+/** Memory the host thread shares with main and with all guests. */
+export interface HostMemory {
+  /** One futex word that guests wake the host by; its value is trusted by nobody. */
+  readonly epoch: SharedArrayBuffer;
+  /** Word that main sets to get the host's attention; guests never see it. */
+  readonly attention: SharedArrayBuffer;
+}
+
+export interface HostSetUp {
+  readonly scenario: Scenario;
+  readonly host: HostMemory;
+  readonly plans: readonly GuestPlan[];
+  readonly borders: readonly BorderHandle[];
+}
+
+export interface GuestSetUp {
+  readonly scenario: Scenario;
+  readonly plan: GuestPlan;
+  readonly border: BorderHandle;
+  readonly hostEpoch: SharedArrayBuffer;
+  readonly threads: number;
+}
+
+/** Which half of a floor measurement a worker does. */
+export interface ProbeRequest {
+  readonly memory: SharedArrayBuffer;
+  readonly side: "ping" | "pong";
+  readonly mode: "spin" | "park";
+  readonly rounds: number;
+}
+
+/** How a worker's loop spent its time. */
+export interface LoopReport {
+  readonly turns: number;
+  readonly spinning: number;
+  readonly parked: number;
+  readonly timeouts: number;
+}
+
+interface WorkerApi {
+  probe(request: ProbeRequest): Promise<number>;
+  clockCost(): Promise<number>;
+  /** Runs the loop until `stop`; resolves when it has ended. */
+  run(): Promise<void>;
+  quiesce(): Promise<void>;
+  busy(): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+export interface HostWorkerApi extends WorkerApi {
+  setUp(setUp: HostSetUp): Promise<void>;
+  exit(guest: number, reason: string): Promise<void>;
+  settle(): Promise<void>;
+  collect(): Promise<{ report: HostReport; loop: LoopReport }>;
+}
+
+export interface GuestWorkerApi extends WorkerApi {
+  setUp(setUp: GuestSetUp): Promise<void>;
+  inject(action: string): Promise<void>;
+  alive(): Promise<boolean>;
+  settle(): Promise<void>;
+  collect(): Promise<{ report: GuestReport; loop: LoopReport }>;
+}
+
+export type { Floor };

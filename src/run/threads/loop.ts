@@ -1,0 +1,99 @@
+/** A worker's main loop: poll the machine, run what is due, wait; and hear the main thread. */
+import { setImmediate } from "node:timers/promises";
+import type { WaitStrategy } from "../../shm/wait-strategy.ts";
+import type { Attention, Parker } from "../../shm/waker.ts";
+import type { Scheduler } from "../../time/scheduler.ts";
+import type { LoopReport } from "./api.ts";
+
+/** Longest stay in the loop before the worker looks at its messages. */
+const SLICE_NS = 20_000_000;
+/** Turns between two looks at the clock while there is work. */
+const TURNS_PER_LOOK = 64;
+
+export interface LoopBody {
+  /** Does what there is to do; returns how much that was. */
+  poll(): number;
+  /** True if `poll` would find work: what the wait strategy looks at. */
+  hasWork(): boolean;
+  /** When `poll` has to run again without being woken (ns), or Infinity. */
+  nextAt(): number;
+  /** False ends the loop. */
+  alive(): boolean;
+}
+
+export class WorkerLoop {
+  readonly #body: LoopBody;
+  readonly #scheduler: Scheduler;
+  readonly #strategy: WaitStrategy;
+  readonly #parker: Parker;
+  readonly #attention: Attention;
+  readonly #hasWork: () => boolean;
+  #stopping = false;
+  #turns = 0;
+  #spinning = 0;
+  #parked = 0;
+  #timeouts = 0;
+
+  constructor(
+    body: LoopBody,
+    scheduler: Scheduler,
+    strategy: WaitStrategy,
+    parker: Parker,
+    attention: Attention,
+  ) {
+    this.#body = body;
+    this.#scheduler = scheduler;
+    this.#strategy = strategy;
+    this.#parker = parker;
+    this.#attention = attention;
+    this.#hasWork = () => body.hasWork() || attention.raised();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /**
+   * Runs until `stop` or the body's end. A thread inside the loop hears no message, so main raises
+   * the attention word before it sends one; the slice is the backstop for everything else.
+   */
+  async run(): Promise<void> {
+    while (!this.#stopping && this.#body.alive()) {
+      this.#slice();
+      await setImmediate();
+      // A message that arrives during one turn of the event loop is handled in the next.
+      if (this.#attention.take()) await setImmediate();
+    }
+  }
+
+  report(): LoopReport {
+    return {
+      turns: this.#turns,
+      spinning: this.#spinning,
+      parked: this.#parked,
+      timeouts: this.#timeouts,
+    };
+  }
+
+  #slice(): void {
+    const clock = this.#scheduler.clock;
+    const end = clock.now() + SLICE_NS;
+    for (let turn = 1; ; turn++) {
+      const did = this.#body.poll() + this.#scheduler.runDue();
+      this.#turns++;
+      if (this.#attention.raised() || !this.#body.alive()) return;
+      if (did > 0 && turn % TURNS_PER_LOOK !== 0) continue;
+      const now = clock.now();
+      if (now >= end) return;
+      if (did === 0) this.#idle(Math.min(end, this.#body.nextAt(), this.#scheduler.nextAt()) - now);
+    }
+  }
+
+  #idle(ns: number): void {
+    if (ns <= 0) return;
+    const mode = this.#strategy.idle(this.#parker, this.#hasWork, ns / 1e6);
+    if (mode === "spinning") this.#spinning++;
+    else if (mode === "parked") this.#parked++;
+    else this.#timeouts++;
+  }
+}
