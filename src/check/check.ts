@@ -1,0 +1,19 @@
+/** What an observer beside the model finds in the plain reports of a run. */
+import type { Ledger } from "../measure/ledger.ts";
+import type { HostGuestReport, PoolReport } from "../run/contract.ts";
+
+/** One finding; `detail` says what was looked at if it is ok, and what is wrong if not. */
+export interface CheckResult {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface CheckInput {
+  readonly ledger: Ledger;
+  readonly guests: readonly Pick<HostGuestReport, "name" | "alive" | "hostile">[];
+  /** The pool after the last VM process was closed; null if some could not be closed. */
+  readonly poolAfterExit: PoolReport | null;
+}
+
+export type Check = (input: CheckInput) => CheckResult;
