@@ -43,3 +43,8 @@ export class Arena {
 export function roundToLine(bytes: number): number {
   return Math.ceil(bytes / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
 }
+
+/** Memory for a single shared word, alone on its cache line. */
+export function createWord(): SharedArrayBuffer {
+  return new SharedArrayBuffer(CACHE_LINE_BYTES);
+}

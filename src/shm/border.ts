@@ -164,3 +164,13 @@ export function guestPort(
     wakeHost: wakeHost(border),
   };
 }
+
+/** The guest's counts of fates in a border that nobody may be using any more. */
+export function guestFatesOf(memory: SharedArrayBuffer, shape: BorderShape): Float64Array {
+  return areas(memory, shape).guestFates;
+}
+
+/** Interrupts the guest says its ISRs have taken so far (modulo 2^32). */
+export function interruptsOf(memory: SharedArrayBuffer): number {
+  return Atomics.load(new Int32Array(memory), CONTROL_INTERRUPTS) >>> 0;
+}

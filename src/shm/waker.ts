@@ -41,6 +41,20 @@ export class FutexWaker implements Waker {
   }
 }
 
+/** Wakes without a look at any flag: for control, where one wake too many costs nothing. */
+export class AlwaysWaker implements Waker {
+  readonly #epoch: SharedWord;
+
+  constructor(epoch: SharedWord) {
+    this.#epoch = epoch;
+  }
+
+  wake(): void {
+    Atomics.add(this.#epoch.words, this.#epoch.index, 1);
+    Atomics.notify(this.#epoch.words, this.#epoch.index);
+  }
+}
+
 export class Parker {
   readonly #epoch: SharedWord;
   readonly #parked: SharedWord[] = [];

@@ -1,7 +1,6 @@
 /** What main thread and workers say to each other (over comlink): control, never interrupts. */
-import type { Floor } from "../../measure/calibration.ts";
-import type { BorderShape } from "../../shm/border.ts";
 import type { Scenario } from "../../scenario/types.ts";
+import type { BorderShape } from "../../shm/border.ts";
 import type { GuestPlan, GuestReport, HostReport } from "../contract.ts";
 
 /** One guest's shared memory, as it is sent to both sides. */
@@ -50,7 +49,8 @@ export interface LoopReport {
 }
 
 interface WorkerApi {
-  probe(request: ProbeRequest): Promise<number>;
+  /** Round trips timed by the ping side, ns. */
+  probe(request: ProbeRequest): Promise<Float64Array>;
   clockCost(): Promise<number>;
   /** Runs the loop until `stop`; resolves when it has ended. */
   run(): Promise<void>;
@@ -73,5 +73,3 @@ export interface GuestWorkerApi extends WorkerApi {
   settle(): Promise<void>;
   collect(): Promise<{ report: GuestReport; loop: LoopReport }>;
 }
-
-export type { Floor };

@@ -1,0 +1,32 @@
+/** What an engine hands back, before it is made into a result for people. */
+import type { FloorResult, Warning } from "./result.ts";
+import type { GuestReport, HostReport, PoolReport } from "./contract.ts";
+
+export interface GuestOutcome {
+  /** Null if the worker died and could tell nothing more. */
+  readonly report: GuestReport | null;
+  /** Why its VM process is gone, if it ended before the run did. */
+  readonly dead: string | null;
+  /** The guest's own counts of fates, from its shared memory: they outlive it. */
+  readonly fates: readonly number[];
+}
+
+export interface RunOutcome {
+  readonly engine: "threads" | "virtual";
+  readonly host: HostReport;
+  /** The pool after every VM process has been closed: what is left beyond boot has leaked. */
+  readonly poolAfter: PoolReport;
+  readonly guests: readonly GuestOutcome[];
+  readonly floor: FloorResult | null;
+  readonly durationNs: number;
+  readonly startNs: number;
+  /** Why the run ended early, or null. */
+  readonly partial: string | null;
+  readonly warnings: readonly Warning[];
+}
+
+/** What an engine is told beside the scenario. */
+export interface EngineOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: import("./result.ts").Progress) => void) | undefined;
+}

@@ -1,0 +1,209 @@
+/** The virtual engine: host and all guests in one thread, on a discrete-event clock with a seed. */
+import { setImmediate } from "node:timers/promises";
+import { Prng } from "../../base/prng.ts";
+import type { Scenario } from "../../scenario/types.ts";
+import { createBorder, guestPort, hostPort } from "../../shm/border.ts";
+import type { Waker } from "../../shm/waker.ts";
+import { Scheduler } from "../../time/scheduler.ts";
+import { VirtualClock } from "../../time/virtual-clock.ts";
+import type { CreateGuest, CreateHost, GuestMachine, HostMachine } from "../contract.ts";
+import { machineEnv } from "../env.ts";
+import type { EngineOptions, GuestOutcome, RunOutcome } from "../outcome.ts";
+import { borderShape, planGuests } from "../plan.ts";
+
+/** Longest virtual time a run may take to come to rest after its end. */
+const SETTLE_NS = 5_000_000_000;
+/** Events between two looks at the outside world (abort, progress). */
+const EVENTS_PER_LOOK = 20_000;
+
+/** A machine that is polled at an event of its own whenever somebody woke it. */
+class Polled implements Waker {
+  readonly #scheduler: Scheduler;
+  readonly #actor: string;
+  readonly #latencyNs: number;
+  #scheduledAt = Number.POSITIVE_INFINITY;
+  poll: () => void = () => {};
+
+  constructor(scheduler: Scheduler, actor: string, latencyNs: number) {
+    this.#scheduler = scheduler;
+    this.#actor = actor;
+    this.#latencyNs = latencyNs;
+  }
+
+  wake(): void {
+    this.pollAt(this.#scheduler.clock.now() + this.#latencyNs);
+  }
+
+  /** Polls at `ns` unless an earlier poll is due already. */
+  pollAt(ns: number): void {
+    if (ns >= this.#scheduledAt) return;
+    this.#scheduledAt = ns;
+    this.#scheduler.at(
+      ns,
+      () => {
+        // An earlier poll that came in between has done this one's work.
+        if (this.#scheduledAt !== ns) return;
+        this.#scheduledAt = Number.POSITIVE_INFINITY;
+        this.poll();
+      },
+      this.#actor,
+    );
+  }
+}
+
+interface VirtualGuest {
+  readonly machine: GuestMachine;
+  readonly fates: Float64Array;
+  dead: string | null;
+}
+
+/** One simulation: build, run to the end of the scenario, settle, report. */
+class VirtualRun {
+  readonly #scenario: Scenario;
+  readonly clock = new VirtualClock();
+  readonly scheduler: Scheduler;
+  readonly host: HostMachine;
+  readonly guests: VirtualGuest[] = [];
+  readonly #hostPolled: Polled;
+
+  constructor(scenario: Scenario, createHost: CreateHost, createGuest: CreateGuest) {
+    this.#scenario = scenario;
+    this.scheduler = new Scheduler(this.clock, Prng.stream(scenario.seed, "schedule"));
+    const env = machineEnv(scenario, "host", this.clock, this.scheduler);
+    this.host = createHost(env, scenario.host, scenario.devices);
+    this.#hostPolled = new Polled(this.scheduler, "host", 0);
+    this.#hostPolled.poll = () => this.#pollHost();
+    for (const [index, plan] of planGuests(scenario).entries()) {
+      const shape = borderShape(plan);
+      const memory = createBorder(shape);
+      // A vCPU of a kernel irqchip is kicked; a VMM's main loop is a thread to be woken.
+      const wakeNs = plan.spec.path === "irqfd" ? env.costs.vcpuKick : env.costs.threadWake;
+      const polled = new Polled(this.scheduler, plan.spec.name, wakeNs);
+      this.host.attach(index, plan, hostPort(memory, shape, () => polled));
+      const port = guestPort(memory, shape, () => this.#hostPolled);
+      const guestEnv = machineEnv(scenario, plan.spec.name, this.clock, this.scheduler);
+      const guest = {
+        machine: createGuest(guestEnv, plan, port),
+        fates: port.guestFates,
+        dead: null,
+      };
+      polled.poll = () => this.#pollGuest(index);
+      this.guests.push(guest);
+    }
+  }
+
+  start(): void {
+    for (const guest of this.guests) guest.machine.start();
+  }
+
+  #pollHost(): void {
+    while (this.host.poll() > 0) {}
+    const next = this.host.nextAt();
+    if (next < Number.POSITIVE_INFINITY) {
+      this.#hostPolled.pollAt(Math.max(next, this.clock.now()));
+    }
+  }
+
+  #pollGuest(index: number): void {
+    const guest = this.guests[index]!;
+    if (guest.dead !== null) return;
+    while (guest.machine.alive() && guest.machine.poll() > 0) {}
+    this.#noticeDeath(index);
+  }
+
+  #noticeDeath(index: number): void {
+    const guest = this.guests[index]!;
+    if (guest.dead !== null || guest.machine.alive()) return;
+    guest.dead = guest.machine.report().state;
+    this.host.exit(index, guest.dead);
+    this.#hostPolled.wake();
+  }
+
+  /** Runs events up to `untilNs`; false if there are none left before it. */
+  advance(untilNs: number, events: number): boolean {
+    for (let i = 0; i < events; i++) {
+      if (!this.scheduler.runNext(untilNs)) return false;
+      for (let guest = 0; guest < this.guests.length; guest++) this.#noticeDeath(guest);
+    }
+    return true;
+  }
+
+  busy(): boolean {
+    if (this.host.busy()) return true;
+    return this.guests.some(({ machine, dead }) => dead === null && machine.busy());
+  }
+
+  quiesce(): void {
+    this.host.quiesce();
+    for (const { machine, dead } of this.guests) if (dead === null) machine.quiesce();
+  }
+
+  /** Lets what is under way come to its end. */
+  rest(): void {
+    const until = this.clock.now() + SETTLE_NS;
+    this.#hostPolled.wake();
+    while (this.scheduler.nextAt() <= until) {
+      if (!this.advance(until, EVENTS_PER_LOOK)) break;
+      if (!this.busy()) break;
+    }
+  }
+
+  finish(partial: string | null): RunOutcome {
+    const durationNs = Math.min(this.clock.now(), this.#scenario.duration);
+    this.quiesce();
+    this.rest();
+    for (const { machine, dead } of this.guests) if (dead === null) machine.settle();
+    this.host.settle();
+    const guests = this.guests.map(
+      ({ machine, dead, fates }): GuestOutcome => ({
+        report: machine.report(),
+        dead,
+        fates: Array.from(fates),
+      }),
+    );
+    const host = this.host.report();
+    for (const [index, { dead }] of this.guests.entries()) {
+      if (dead === null) this.host.exit(index, "end of run");
+    }
+    this.rest();
+    return {
+      engine: "virtual",
+      host,
+      poolAfter: this.host.report().pool,
+      guests,
+      floor: null,
+      durationNs,
+      startNs: 0,
+      partial,
+      warnings: [],
+    };
+  }
+}
+
+/** Runs a scenario in virtual time; the same seed gives the same outcome anywhere. */
+export async function runVirtual(
+  scenario: Scenario,
+  sides: { createHost: CreateHost; createGuest: CreateGuest },
+  options: EngineOptions = {},
+): Promise<RunOutcome> {
+  const run = new VirtualRun(scenario, sides.createHost, sides.createGuest);
+  run.start();
+  let partial: string | null = null;
+  while (run.advance(scenario.duration, EVENTS_PER_LOOK)) {
+    await setImmediate();
+    if (options.signal?.aborted === true) {
+      partial = "interrupted";
+      break;
+    }
+    options.onProgress?.({
+      elapsedNs: run.clock.now(),
+      durationNs: scenario.duration,
+      interrupts: 0,
+      guests: run.guests.map(({ machine }) => {
+        const { name, state } = machine.report();
+        return { name, state };
+      }),
+    });
+  }
+  return run.finish(partial);
+}
