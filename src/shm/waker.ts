@@ -78,11 +78,19 @@ export class Parker {
     return Atomics.load(this.#epoch.words, this.#epoch.index);
   }
 
-  /** Sleeps until woken or for `timeoutMs`; true if it was (or had been) woken. */
-  park(epoch: number, timeoutMs: number): boolean {
+  /**
+   * Sleeps for `timeoutMs` or until woken: "ok"; "not-equal" if the waker came before the sleep.
+   * Always give a time: see above.
+   */
+  sleep(epoch: number, timeoutMs: number): "ok" | "not-equal" | "timed-out" {
     const outcome = Atomics.wait(this.#epoch.words, this.#epoch.index, epoch, timeoutMs);
     this.retract();
-    return outcome !== "timed-out";
+    return outcome;
+  }
+
+  /** Sleeps until woken or for `timeoutMs`; true if it was (or had been) woken. */
+  park(epoch: number, timeoutMs: number): boolean {
+    return this.sleep(epoch, timeoutMs) !== "timed-out";
   }
 
   /** Work was found after all. */

@@ -103,7 +103,8 @@ export class MessageReceiver {
     const at = slot * ring.shape.slotBytes;
     const header = ring.words[at >>> 2]!;
     const length = header & LENGTH_MASK;
-    if (header < 0 || length > ring.shape.slotBytes - HEADER_BYTES) return this.#drop("slot-length");
+    if (header < 0 || length > ring.shape.slotBytes - HEADER_BYTES)
+      return this.#drop("slot-length");
     const more = (header & MORE) !== 0;
     if (this.#skipping) {
       this.#skipping = more;
