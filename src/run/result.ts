@@ -97,10 +97,10 @@ export interface LatencyRow {
 
 /** What this machine needs for a bare hand-over between two threads, measured before the run. */
 export interface FloorResult {
-  /** One way, median: the receiver spins. */
-  readonly spinOneWayNs: number;
-  /** One way, median: the receiver is parked in Atomics.wait. */
-  readonly parkOneWayNs: number;
+  /** One way, median: the receiver spins. Null: could not be measured. */
+  readonly spinOneWayNs: number | null;
+  /** One way, median: the receiver is parked in Atomics.wait. Null: could not be measured. */
+  readonly parkOneWayNs: number | null;
   /** One reading of the clock. */
   readonly clockNs: number;
   /** Which of the two the run's latencies are compared with. */

@@ -1,0 +1,166 @@
+/** Makes an outcome into a result: ledger balanced, latencies summarised, checks run. */
+import { runChecks } from "../check/run-checks.ts";
+import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
+import { mergeSamples, type StageSamples, summariseStages } from "../measure/stages.ts";
+import { scenarioHash } from "../scenario/hash.ts";
+import type { Scenario } from "../scenario/types.ts";
+import type { TraceEvent } from "../trace/trace.ts";
+import type { PoolReport } from "./contract.ts";
+import type { GuestOutcome, RunOutcome } from "./outcome.ts";
+import { planGuests } from "./plan.ts";
+import {
+  type GuestResult,
+  type LatencyResult,
+  type LeakResult,
+  type MachineInfo,
+  RUN_SCHEMA,
+  type RunResult,
+  type TimelineItem,
+  type Warning,
+} from "./result.ts";
+
+/** Trace points that tell what a guest did, for its timeline. */
+const TIMELINE_POINTS = /^guest_|^vfio_msix_fixup_error$/;
+
+/** The result of a run, but for its expectations, which the caller evaluates on it. */
+export function assembleResult(
+  scenario: Scenario,
+  outcome: RunOutcome,
+  version: string,
+  machine: MachineInfo | null,
+): RunResult {
+  const ledger = balanceLedger(ledgerInputs(scenario, outcome));
+  const checks = runChecks({
+    ledger,
+    guests: outcome.host.guests.map((guest, i) => ({
+      ...guest,
+      alive: outcome.guests[i]?.dead === null,
+    })),
+    poolAfterExit: outcome.poolAfter,
+  });
+  return {
+    schema: RUN_SCHEMA,
+    provenance: {
+      version,
+      scenario: scenario.name,
+      scenarioHash: scenarioHash(scenario),
+      engine: outcome.engine,
+      seed: scenario.seed,
+      kernel: scenario.host.kernel,
+      options: {
+        platform: scenario.host.platform,
+        retention: scenario.host.retention,
+        stages: scenario.run.stages,
+        ...(outcome.engine === "threads" ? { wait: scenario.run.wait } : {}),
+      },
+      machine,
+    },
+    partial: outcome.partial,
+    durationNs: outcome.durationNs,
+    guests: scenario.guests.map(({ name }, i) =>
+      guestResult(name, outcome.guests[i]!, outcome.startNs),
+    ),
+    pool: rebasePool(outcome.host.pool, outcome.startNs),
+    leaked: leaked(outcome.poolAfter),
+    ioctls: outcome.host.ioctls,
+    ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
+    latency: latencyResult(scenario, outcome),
+    checks,
+    expectations: [],
+    warnings: [...outcome.warnings, ...latencyWarnings(outcome, machine, scenario)],
+  };
+}
+
+function ledgerInputs(scenario: Scenario, outcome: RunOutcome): LedgerInput[] {
+  return planGuests(scenario).map((plan, i) => {
+    const host = outcome.host.guests[i]!;
+    const guest = outcome.guests[i]!;
+    return {
+      name: plan.spec.name,
+      rows: plan.rows,
+      alive: guest.dead === null,
+      raised: host.raised,
+      hostFates: host.fates,
+      guestFates: guest.fates,
+      injected: host.injected,
+    };
+  });
+}
+
+function guestResult(name: string, outcome: GuestOutcome, startNs: number): GuestResult {
+  const { report, dead } = outcome;
+  const timeline = (report?.trace ?? [])
+    .filter(({ point }) => TIMELINE_POINTS.test(point))
+    .map((event) => timelineItem(event, startNs));
+  return {
+    name,
+    state: dead === null ? (report?.state ?? "unknown") : `dead: ${dead}`,
+    timeline,
+    counters: report?.counters ?? {},
+    interrupts: report?.interrupts ?? 0,
+  };
+}
+
+function timelineItem({ at, point, args }: TraceEvent, startNs: number): TimelineItem {
+  const detail = Object.entries(args)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
+  return { at: at - startNs, event: point, detail };
+}
+
+function rebasePool(pool: PoolReport, startNs: number): PoolReport {
+  return { ...pool, samples: pool.samples.map((sample) => ({ ...sample, at: sample.at - startNs })) };
+}
+
+function leaked(pool: PoolReport): LeakResult {
+  return {
+    irqs: pool.irqsHeld,
+    irtes: pool.irtesUsed - pool.irtesBoot,
+    vectors: pool.vectorsUsed - pool.vectorsBoot,
+  };
+}
+
+function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
+  const samples = outcome.guests.map(({ report }) => (report?.latency ?? {}) as StageSamples);
+  const stages = summariseStages(mergeSamples(samples));
+  const total = stages.find(({ stage }) => stage === "total");
+  const { floor } = outcome;
+  const reference =
+    floor === null ? null : floor.reference === "spin" ? floor.spinOneWayNs : floor.parkOneWayNs;
+  return {
+    stages,
+    guests: scenario.guests.map(({ name }, i) => ({
+      name,
+      stages: summariseStages(mergeSamples([samples[i]!])),
+    })),
+    floor,
+    ratio:
+      reference === null || total === undefined
+        ? null
+        : { p50: total.p50 / reference, p99: total.p99 / reference },
+  };
+}
+
+function latencyWarnings(
+  { floor }: RunOutcome,
+  machine: MachineInfo | null,
+  scenario: Scenario,
+): Warning[] {
+  if (floor === null || machine === null) return [];
+  const warnings: Warning[] = [];
+  const threads = scenario.guests.length + 1;
+  if (threads > machine.cpus) {
+    warnings.push({
+      text: `${threads} busy threads share ${machine.cpus} cores: latencies include waiting for one`,
+      advice: `measure latency with ${Math.max(1, machine.cpus - 1)} guest(s), or on more cores`,
+    });
+  }
+  const { spin = 0, park = 0 } = floor.wakeModes;
+  if (spin > 0 && park > spin / 100) {
+    warnings.push({
+      text: `workers were woken both spinning (${spin}) and parked (${park})`,
+      advice: "compare runs of one mode: --wait spin or --wait park",
+    });
+  }
+  return warnings;
+}

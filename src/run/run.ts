@@ -1,0 +1,42 @@
+/** Runs a scenario on an engine and returns its result. */
+import { readFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, platform } from "node:os";
+import { evaluateExpectations } from "../scenario/expect.ts";
+import type { Scenario } from "../scenario/types.ts";
+import { assembleResult } from "./assemble.ts";
+import { loadGuest, loadHost } from "./entries.ts";
+import type { EngineOptions, RunOutcome } from "./outcome.ts";
+import type { Engine, MachineInfo, RunResult } from "./result.ts";
+import { runThreads } from "./threads/engine.ts";
+import { runVirtual } from "./virtual/engine.ts";
+
+export interface RunOptions extends EngineOptions {
+  readonly engine: Engine;
+}
+
+/**
+ * Runs `scenario` to its end, its limit or an abort. Throws `InvariantError` if the model is
+ * wrong; what the scenario expected and did not get is in the result.
+ */
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  const outcome = await runEngine(scenario, options);
+  const machine = outcome.engine === "threads" ? machineInfo() : null;
+  const result = assembleResult(scenario, outcome, packageVersion(), machine);
+  return { ...result, expectations: evaluateExpectations(scenario.expect, result) };
+}
+
+async function runEngine(scenario: Scenario, options: RunOptions): Promise<RunOutcome> {
+  if (options.engine === "threads") return await runThreads(scenario, options);
+  const [{ createHost }, { createGuest }] = await Promise.all([loadHost(), loadGuest()]);
+  return await runVirtual(scenario, { createHost, createGuest }, options);
+}
+
+function machineInfo(): MachineInfo {
+  return {
+    node: process.version,
+    arch: arch(),
+    os: platform(),
+    cpuModel: cpus()[0]?.model.trim() ?? "unknown",
+    cpus: availableParallelism(),
+  };
+}
