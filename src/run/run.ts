@@ -1,6 +1,6 @@
 /** Runs a scenario on an engine and returns its result. */
-import { readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
+import { VERSION } from "../base/version.ts";
 import { evaluateExpectations } from "../scenario/expect.ts";
 import type { Scenario } from "../scenario/types.ts";
 import { assembleResult } from "./assemble.ts";
@@ -21,7 +21,7 @@ export interface RunOptions extends EngineOptions {
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
   const outcome = await runEngine(scenario, options);
   const machine = outcome.engine === "threads" ? machineInfo() : null;
-  const result = assembleResult(scenario, outcome, packageVersion(), machine);
+  const result = assembleResult(scenario, outcome, VERSION, machine);
   return { ...result, expectations: evaluateExpectations(scenario.expect, result) };
 }
 
