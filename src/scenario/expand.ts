@@ -1,0 +1,226 @@
+/** Spells out a scenario document (`count`, `every`, defaults by model) and checks that it can be. */
+import { nameIssues } from "./expect.ts";
+import type { Issue, Path } from "./issues.ts";
+import { DEVICE_MODELS } from "./models.ts";
+import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
+import { didYouMean } from "./suggest.ts";
+import { expandTimeline } from "./timeline.ts";
+import type { DeviceSpec, GuestSpec, Scenario, WorkloadSpec } from "./types.ts";
+
+type Report = (issue: Issue) => void;
+
+/** The scenario, and what is wrong with it; it must not be run unless that is nothing. */
+export function expandScenario(
+  document: ScenarioDocument,
+  fallbackName: string,
+): { scenario: Scenario; issues: Issue[] } {
+  const issues: Issue[] = [];
+  const report: Report = (issue) => issues.push(issue);
+  const devices = document.devices.flatMap((entry, i) => expandDevice(entry, i, report));
+  uniqueNames("device", devices, report);
+  const byName = new Map(devices.map(({ spec }) => [spec.name, spec]));
+  const owners = new Map<string, string>();
+  const guests = document.guests.flatMap((entry, i) =>
+    expandGuest(entry, ["guests", i], { byName, owners, duration: document.duration, report }),
+  );
+  uniqueNames("guest", guests, report);
+  if (document.duration <= 0)
+    report({ path: ["duration"], message: "duration must be above zero" });
+  if (document.run.limit <= 0)
+    report({ path: ["run", "limit"], message: "limit must be above zero" });
+  document.expect.forEach((text, i) => {
+    issues.push(
+      ...nameIssues(
+        text,
+        guests.map(({ spec }) => spec.name),
+        ["expect", i],
+      ),
+    );
+  });
+  const scenario: Scenario = {
+    name: document.name ?? fallbackName,
+    seed: document.seed,
+    host: document.host,
+    devices: devices.map(({ spec }) => spec),
+    guests: guests.map(({ spec }) => spec),
+    duration: document.duration,
+    run: document.run,
+    costs: Object.fromEntries(
+      Object.entries(document.costs).filter((entry): entry is [string, number] => entry[1] != null),
+    ),
+    expect: document.expect,
+  };
+  return { scenario, issues };
+}
+
+interface Placed<T> {
+  readonly spec: T;
+  readonly path: Path;
+}
+
+/** Names of a counted entry: NAME0, NAME1, ...; without a count just NAME. */
+function numbered(name: string, count: number | undefined): string[] {
+  return count === undefined ? [name] : Array.from({ length: count }, (_, i) => `${name}${i}`);
+}
+
+function uniqueNames(what: string, all: readonly Placed<{ name: string }>[], report: Report): void {
+  const seen = new Set<string>();
+  for (const { spec, path } of all) {
+    if (seen.has(spec.name)) {
+      const hint = `rename one of them; a count makes NAME0, NAME1, ...`;
+      report({ path: [...path, "name"], message: `two ${what}s are named ${spec.name}`, hint });
+    }
+    seen.add(spec.name);
+  }
+}
+
+function expandDevice(entry: DeviceEntry, index: number, report: Report): Placed<DeviceSpec>[] {
+  const path = ["devices", index];
+  const model = DEVICE_MODELS[entry.model];
+  for (const key of ["msixVectors", "msiVectors"] as const) {
+    const asked = entry[key];
+    if (asked === undefined || asked === model[key]) continue;
+    const fixed = !model.resizable || (model[key] === 0 && asked > 0);
+    if (!fixed) continue;
+    const message = `${entry.model} has ${model[key]} ${key === "msixVectors" ? "MSI-X" : "MSI"} vectors`;
+    report({ path: [...path, key], message, hint: `leave ${key} out, or use another model` });
+  }
+  const msiVectors = entry.msiVectors ?? model.msiVectors;
+  if ((msiVectors & (msiVectors - 1)) !== 0) {
+    const message = `MSI offers a power of two, not ${msiVectors} vectors`;
+    report({ path: [...path, "msiVectors"], message, hint: "use 1, 2, 4, 8, 16 or 32" });
+  }
+  const msixVectors = entry.msixVectors ?? model.msixVectors;
+  return numbered(entry.name, entry.count).map((name) => ({
+    spec: { name, model: entry.model, msixVectors, msiVectors },
+    path,
+  }));
+}
+
+interface GuestContext {
+  readonly byName: ReadonlyMap<string, DeviceSpec>;
+  /** Which guest has which device already. */
+  readonly owners: Map<string, string>;
+  readonly duration: number;
+  readonly report: Report;
+}
+
+function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Placed<GuestSpec>[] {
+  const { report } = context;
+  if ((entry.device === undefined) === (entry.devices === undefined)) {
+    const message = `guest ${entry.name} needs either device: or devices:`;
+    report({ path: entry.device === undefined ? path : [...path, "device"], message });
+    return [];
+  }
+  const workload = expandWorkload(entry.workload, [...path, "workload"], report);
+  const names = numbered(entry.name, entry.count);
+  return names.map((name, i) => {
+    const suffix = entry.count === undefined ? "" : `${i}`;
+    const devices = assign(entry, path, name, suffix, context);
+    const driver = driverOf(entry, path, devices, report);
+    // The timeline depends on the devices' abilities, which are the same for all of a count.
+    const silent = i > 0;
+    const timeline = expandTimeline(entry.timeline, [...path, "timeline"], {
+      duration: context.duration,
+      vcpus: entry.vcpus,
+      devices,
+      report: silent ? () => {} : report,
+    });
+    const { vmm, vmmVersion, vcpus, path: delivery } = entry;
+    return {
+      spec: {
+        name,
+        vmm,
+        vmmVersion,
+        vcpus,
+        devices: devices.map((device) => device.name),
+        driver,
+        path: delivery,
+        workload,
+        timeline,
+      },
+      path,
+    };
+  });
+}
+
+/** The guest's devices; each must exist and belong to nobody else. */
+function assign(
+  entry: GuestEntry,
+  path: Path,
+  guest: string,
+  suffix: string,
+  { byName, owners, report }: GuestContext,
+): DeviceSpec[] {
+  const places: [string, Path][] =
+    entry.device !== undefined
+      ? [[entry.device, [...path, "device"]]]
+      : entry.devices!.map((name, i) => [name, [...path, "devices", i]]);
+  const found: DeviceSpec[] = [];
+  for (const [base, at] of places) {
+    const name = base + suffix;
+    const device = byName.get(name);
+    if (device === undefined) {
+      const hint =
+        suffix === ""
+          ? didYouMean(name, [...byName.keys()].slice(0, 20))
+          : `guest ${guest} takes ${base} with its own number: give that device a count too`;
+      report({ path: at, message: `guest ${guest}: there is no device ${name}`, hint });
+      continue;
+    }
+    const owner = owners.get(name);
+    if (owner !== undefined) {
+      const whose = owner === guest ? "is listed twice" : `belongs to guest ${owner} already`;
+      const hint = "vfio gives a device to one VM process at a time; add another device";
+      report({ path: at, message: `guest ${guest}: device ${name} ${whose}`, hint });
+      continue;
+    }
+    owners.set(name, guest);
+    found.push(device);
+  }
+  return found;
+}
+
+function driverOf(
+  entry: GuestEntry,
+  path: Path,
+  devices: readonly DeviceSpec[],
+  report: Report,
+): GuestSpec["driver"] {
+  const driver = entry.driver ?? (devices[0] && DEVICE_MODELS[devices[0].model].driver) ?? "nvme";
+  for (const device of devices) {
+    if (DEVICE_MODELS[device.model].driver === driver) continue;
+    const message = `guest ${entry.name}: driver ${driver} cannot drive ${device.name} (${device.model})`;
+    const hint = "guests drive nvme and edu devices, one kind each; the other models serve conform";
+    report({ path: entry.driver === undefined ? path : [...path, "driver"], message, hint });
+    break;
+  }
+  return driver;
+}
+
+function expandWorkload(
+  entry: WorkloadEntry | undefined,
+  path: Path,
+  report: Report,
+): WorkloadSpec {
+  const { rate, depth, per = "queue" } = entry ?? {};
+  const arrivals =
+    entry?.arrivals ?? (rate !== undefined ? "poisson" : depth !== undefined ? "closed" : "none");
+  const open = arrivals === "poisson" || arrivals === "fixed";
+  if (open && rate === undefined) {
+    report({ path, message: `${arrivals} arrivals need a rate`, hint: "add rate: 20k/s" });
+  }
+  if (rate !== undefined && rate <= 0) {
+    const hint = "leave the workload out for a guest without load";
+    report({ path: [...path, "rate"], message: "the rate must be above zero", hint });
+  }
+  if (rate !== undefined && !open) {
+    const message = `${arrivals} arrivals have no rate`;
+    report({ path: [...path, "rate"], message, hint: "use arrivals: poisson or fixed" });
+  }
+  if (depth !== undefined && arrivals !== "closed") {
+    const message = `${arrivals} arrivals have no depth`;
+    report({ path: [...path, "depth"], message, hint: "use arrivals: closed" });
+  }
+  return { arrivals, rate: rate ?? 0, per, depth: depth ?? 1 };
+}

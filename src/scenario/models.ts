@@ -1,0 +1,22 @@
+/** What each device model offers, as the recorded devices do (QEMU's hw/), and who drives it. */
+import type { DeviceSpec, GuestSpec } from "./types.ts";
+
+export interface DeviceModel {
+  readonly msixVectors: number;
+  readonly msiVectors: number;
+  /** True if its table sizes can be chosen. */
+  readonly resizable: boolean;
+  /** False for a function without an interrupt pin. */
+  readonly intx: boolean;
+  /** The guest driver for it; null if there is none: such a device serves recordings only. */
+  readonly driver: GuestSpec["driver"] | null;
+}
+
+/** One line a model: sizes are the defaults. */
+export const DEVICE_MODELS: Readonly<Record<DeviceSpec["model"], DeviceModel>> = {
+  nvme: { msixVectors: 65, msiVectors: 0, resizable: true, intx: true, driver: "nvme" },
+  edu: { msixVectors: 0, msiVectors: 1, resizable: false, intx: true, driver: "edu" },
+  e1000e: { msixVectors: 5, msiVectors: 1, resizable: false, intx: true, driver: null },
+  rocker: { msixVectors: 16, msiVectors: 0, resizable: true, intx: false, driver: null },
+  "nec-usb-xhci": { msixVectors: 16, msiVectors: 16, resizable: true, intx: true, driver: null },
+};

@@ -1,0 +1,202 @@
+/** The scenario file as a user writes it: every key, its unit as text, its default, its limits. */
+import { z } from "zod";
+import { UsageError } from "../base/errors.ts";
+import { parseDurationNs, parseRatePerSecond } from "../base/units.ts";
+import { VCPUS_MAX } from "../shm/virtual-apic.ts";
+import { DEFAULT_COSTS } from "../time/costs.ts";
+
+/** 104 days: nanoseconds stay exact in a double. */
+const DURATION_NS_MAX = 2 ** 53;
+
+/** Runs a parser of src/base/units.ts inside zod, keeping its words. */
+function parsed(parse: (text: string) => number) {
+  return (text: string, context: z.core.$RefinementCtx<string>): number => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      const params = { hint: error.hint };
+      context.addIssue({ code: "custom", message: error.message, params });
+      return z.NEVER;
+    }
+  };
+}
+
+/** Says what a bare number lacks. */
+function unitMissing(example: (value: number) => string) {
+  return ({ input }: { input: unknown }): string | undefined =>
+    typeof input === "number" ? `needs a unit: ${example(input)}` : undefined;
+}
+
+const duration = z
+  .string({ error: unitMissing((value) => `${value}ms or ${value}us`) })
+  .transform(parsed(parseDurationNs))
+  .refine((ns) => ns <= DURATION_NS_MAX, { message: "longer than 104 days" })
+  .meta({ description: "A duration with its unit: 500ns, 20us, 200ms, 2.5s, 1m, 1h." });
+
+const rate = z
+  .string({ error: unitMissing((value) => `${value}/s`) })
+  .transform(parsed(parseRatePerSecond))
+  .meta({ description: "A rate with its unit: 500/s, 20k/s, 1.5M/s." });
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+  message: "is not a name: letters, digits, '.', '_' and '-', at most 63, a letter or digit first",
+});
+
+const count = z.int().min(1).max(4096).optional().meta({
+  description: "Makes this many, named NAME0, NAME1, ...; a guest's devices follow suit.",
+});
+
+const host = z.strictObject({
+  kernel: z
+    .enum(["linux-6.1", "linux-6.12"])
+    .default("linux-6.12")
+    .meta({ description: "Whose answers vfio-pci gives; 6.12 adds MSI-X vectors one by one." }),
+  platform: z
+    .enum(["x86-vtd", "x86-flat"])
+    .default("x86-vtd")
+    .meta({ description: "With VT-d interrupt remapping, or without any." }),
+  cpus: z.int().min(1).max(512).default(4),
+  irtes: z
+    .int()
+    .min(64)
+    .max(65_536)
+    .default(65_536)
+    .meta({ description: "Entries of the interrupt remapping table; all devices share it." }),
+  vectorsPerCpu: z.int().min(16).max(201).default(201),
+  retention: z
+    .enum(["cache"])
+    .default("cache")
+    .meta({ description: "When an unused interrupt is given back: cache is the kernel's way." }),
+  nointxmask: z
+    .boolean()
+    .default(false)
+    .meta({ description: "vfio-pci's parameter: treat every device as if it had no DisINTx." }),
+});
+
+const device = z.strictObject({
+  name,
+  count,
+  model: z.enum(["nvme", "edu", "e1000e", "rocker", "nec-usb-xhci"]),
+  msixVectors: z
+    .int()
+    .min(0)
+    .max(2048)
+    .optional()
+    .meta({ description: "Size of the MSI-X table, 0 for none; default: the model's own." }),
+  msiVectors: z
+    .int()
+    .min(0)
+    .max(32)
+    .optional()
+    .meta({ description: "MSI vectors the capability offers, 0 for none; default: the model's." }),
+});
+
+const workload = z.strictObject({
+  arrivals: z
+    .enum(["poisson", "fixed", "closed", "none"])
+    .optional()
+    .meta({
+      description:
+        "poisson, fixed: the device raises by itself at `rate`; closed: the guest keeps `depth` " +
+        "commands under way. Default: poisson with a rate, closed with a depth, else none.",
+    }),
+  rate: rate.optional(),
+  per: z.enum(["queue", "device"]).default("queue"),
+  depth: z.int().min(1).max(1024).optional(),
+});
+
+const timelineEntry = z.strictObject({
+  at: duration,
+  do: z.enum([
+    "boot",
+    "reboot",
+    "reset",
+    "crash",
+    "shutdown",
+    "kill",
+    "unbind",
+    "bind",
+    "mode",
+    "cpu-offline",
+    "cpu-online",
+    "io-start",
+    "io-stop",
+  ]),
+  to: z.enum(["intx", "msi", "msix"]).optional().meta({ description: "Of `mode`: which one." }),
+  cpu: z
+    .int()
+    .min(0)
+    .max(VCPUS_MAX - 1)
+    .optional(),
+  every: duration.optional().meta({ description: "Repeats the action with this distance." }),
+  times: z.int().min(1).max(100_000).optional().meta({ description: "How often, with `every`." }),
+});
+
+const guest = z.strictObject({
+  name,
+  count,
+  vmm: z.enum(["qemu"]).default("qemu"),
+  vmmVersion: z
+    // Unquoted, YAML reads 10.0 as a number.
+    .preprocess(
+      (value) => (typeof value === "number" ? value.toFixed(1) : value),
+      z.enum(["7.2", "10.0", "11.1"]),
+    )
+    .default("10.0")
+    .meta({ description: "Which QEMU: 7.2 regrows all vectors, later ones add one." }),
+  vcpus: z.int().min(1).max(VCPUS_MAX).default(1),
+  device: z.string().optional(),
+  devices: z.array(z.string()).min(1).optional(),
+  driver: z.enum(["nvme", "edu"]).optional(),
+  path: z
+    .enum(["irqfd", "userspace"])
+    .default("irqfd")
+    .meta({ description: "irqfd: KVM injects; userspace: QEMU reads eventfds and injects." }),
+  workload: workload.optional(),
+  timeline: z.array(timelineEntry).min(1).optional(),
+});
+
+const run = z.strictObject({
+  wait: z.enum(["spin", "park", "adaptive"]).default("adaptive"),
+  stages: z.enum(["full", "ends"]).default("full"),
+  limit: duration
+    .prefault("60s")
+    .meta({ description: "Wall-clock limit: the run ends there with a partial result." }),
+});
+
+const costNames = Object.keys(DEFAULT_COSTS) as (keyof typeof DEFAULT_COSTS)[];
+const costs = z.strictObject(
+  Object.fromEntries(costNames.map((cost) => [cost, duration.optional()])) as Record<
+    keyof typeof DEFAULT_COSTS,
+    z.ZodOptional<typeof duration>
+  >,
+);
+
+export const scenarioSchema = z
+  .strictObject({
+    name: name.optional().meta({ description: "Default: the file's name." }),
+    seed: z.int().min(0).default(1),
+    host: host.prefault({}),
+    devices: z.array(device).min(1),
+    guests: z.array(guest).min(1),
+    duration,
+    run: run.prefault({}),
+    costs: costs.default({}).meta({ description: "Costs of the virtual engine, see costs.ts." }),
+    expect: z
+      .array(z.string())
+      .default([])
+      .meta({ description: "Comparisons that decide the exit code: lost == 0." }),
+  })
+  .meta({ title: "vfio-cosim scenario" });
+
+/** A scenario after defaults and units, before `count` and `every` are spelled out. */
+export type ScenarioDocument = z.output<typeof scenarioSchema>;
+export type DeviceEntry = ScenarioDocument["devices"][number];
+export type GuestEntry = ScenarioDocument["guests"][number];
+export type WorkloadEntry = NonNullable<GuestEntry["workload"]>;
+
+/** The JSON Schema of a scenario file, for editors. */
+export function scenarioJsonSchema(): object {
+  return z.toJSONSchema(scenarioSchema, { io: "input", unrepresentable: "any" });
+}

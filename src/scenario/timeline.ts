@@ -1,0 +1,105 @@
+/** A guest's timeline: repetitions spelled out, in order of time, and possible. */
+import type { Issue, Path } from "./issues.ts";
+import { DEVICE_MODELS } from "./models.ts";
+import type { GuestEntry } from "./schema.ts";
+import type { DeviceSpec, TimelineEntry } from "./types.ts";
+
+type Entry = NonNullable<GuestEntry["timeline"]>[number];
+
+export interface TimelineContext {
+  /** Of the run, ns. */
+  readonly duration: number;
+  readonly vcpus: number;
+  readonly devices: readonly DeviceSpec[];
+  readonly report: (issue: Issue) => void;
+}
+
+/** Without a timeline a guest boots at 0. Entries of the same time keep the order they have. */
+export function expandTimeline(
+  entries: readonly Entry[] | undefined,
+  path: Path,
+  context: TimelineContext,
+): TimelineEntry[] {
+  if (entries === undefined) return [{ at: 0, do: "boot" }];
+  const all: { entry: TimelineEntry; path: Path }[] = [];
+  entries.forEach((entry, i) => {
+    const at = [...path, i];
+    checkArguments(entry, at, context);
+    for (const time of times(entry, at, context)) {
+      const { to, cpu } = entry;
+      all.push({
+        entry: { at: time, do: entry.do, ...(to && { to }), ...(cpu !== undefined && { cpu }) },
+        path: at,
+      });
+    }
+  });
+  all.sort((a, b) => a.entry.at - b.entry.at);
+  const first = all[0];
+  if (first !== undefined && first.entry.do !== "boot") {
+    context.report({
+      path: [...first.path, "do"],
+      message: `${first.entry.do} before the guest has booted`,
+      hint: "begin the timeline with { at: 0ms, do: boot }",
+    });
+  }
+  return all.map(({ entry }) => entry);
+}
+
+function times(entry: Entry, path: Path, { duration, report }: TimelineContext): number[] {
+  if ((entry.every === undefined) !== (entry.times === undefined)) {
+    report({ path, message: "every and times go together", hint: "every: 300ms, times: 5" });
+    return [entry.at];
+  }
+  const { every = 0, times: n = 1 } = entry;
+  if (entry.every !== undefined && every <= 0) {
+    report({ path: [...path, "every"], message: "every must be above zero" });
+    return [entry.at];
+  }
+  if (entry.at + (n - 1) * every > duration) {
+    const message =
+      n === 1
+        ? `${entry.do} is planned for after the end of the run`
+        : `the last ${entry.do} is planned for after the end of the run`;
+    const hint = "make duration longer or this time earlier";
+    report({ path: [...path, n === 1 ? "at" : "times"], message, hint });
+    return [entry.at];
+  }
+  return Array.from({ length: n }, (_, i) => entry.at + i * every);
+}
+
+/** `to` belongs to mode and must be on offer; `cpu` to the hotplug actions and must exist. */
+function checkArguments(entry: Entry, path: Path, context: TimelineContext): void {
+  const { report } = context;
+  const hotplug = entry.do === "cpu-offline" || entry.do === "cpu-online";
+  if (entry.do === "mode" && entry.to === undefined) {
+    report({ path, message: "mode needs to:", hint: "to: intx, to: msi or to: msix" });
+  }
+  if (entry.do !== "mode" && entry.to !== undefined) {
+    report({ path: [...path, "to"], atKey: true, message: `${entry.do} takes no to:` });
+  }
+  if (hotplug && entry.cpu === undefined) {
+    report({ path, message: `${entry.do} needs cpu:`, hint: "cpu: 1" });
+  }
+  if (!hotplug && entry.cpu !== undefined) {
+    report({ path: [...path, "cpu"], atKey: true, message: `${entry.do} takes no cpu:` });
+  }
+  if (hotplug && entry.cpu !== undefined) {
+    if (entry.cpu >= context.vcpus) {
+      const message = `there is no vCPU ${entry.cpu}: the guest has ${context.vcpus}, from 0`;
+      report({ path: [...path, "cpu"], message });
+    } else if (entry.cpu === 0) {
+      const hint = "x86 Linux keeps its boot processor";
+      report({ path: [...path, "cpu"], message: "vCPU 0 cannot go offline", hint });
+    }
+  }
+  for (const device of entry.do === "mode" ? context.devices : []) {
+    const lacks =
+      (entry.to === "msix" && device.msixVectors === 0) ||
+      (entry.to === "msi" && device.msiVectors === 0) ||
+      (entry.to === "intx" && !DEVICE_MODELS[device.model].intx);
+    if (!lacks) continue;
+    const message = `device ${device.name} (${device.model}) has no ${entry.to}`;
+    report({ path: [...path, "to"], message, hint: "choose a mode that the device offers" });
+    break;
+  }
+}
