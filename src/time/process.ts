@@ -23,6 +23,12 @@ export class WaitQueue {
     if (this.tasks.length === 0) return;
     for (const task of this.tasks.splice(0)) task.scheduler.resume(task);
   }
+
+  /** Called by the scheduler for a task that is killed while it waits here. */
+  remove(task: Task): void {
+    const waiting = this.tasks.indexOf(task);
+    if (waiting >= 0) this.tasks.splice(waiting, 1);
+  }
 }
 
 /** One attempt to hold a mutex: waiting, then owning, then gone. */

@@ -3,35 +3,46 @@ import { assert } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Clock } from "./clock.ts";
 import { EventHeap, type TimedEvent } from "./event-heap.ts";
-import { type Process, WaitQueue } from "./process.ts";
+import { type Process, type Wait, WaitQueue } from "./process.ts";
+import { Ties } from "./ties.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** A running process. `done` is set when it has returned, failed or been killed. */
 export interface Task {
   readonly name: string;
+  /** Whose events the task's are: see `Scheduler.at`. */
+  readonly actor: string;
   readonly scheduler: Scheduler;
   readonly finished: WaitQueue;
   done: boolean;
   error: unknown;
-  /** Set between a resume and the activation it causes, so that two wakes run a task once. */
-  runnable: boolean;
 }
 
 interface RunningTask extends Task {
   readonly process: Process<unknown>;
+  /** The activation under way, so that two wakes run a task once. */
+  event: TimedEvent | null;
+  waitingOn: WaitQueue | null;
+  /** The process's own code is on the stack. */
+  running: boolean;
+  killed: boolean;
 }
 
 export class Scheduler {
   readonly clock: Clock;
   readonly #events = new EventHeap();
-  readonly #ties: Prng | null;
+  readonly #ties: Ties | null;
+  #current: TimedEvent | null = null;
   #sequence = 0;
   #activations = 0;
 
-  /** `ties` breaks ties between events of the same virtual instant; without it they run in order. */
+  /**
+   * With `ties`, the seed decides in which order different actors' events of the same virtual
+   * instant run; without it, and always within one actor, they run first in, first out.
+   */
   constructor(clock: Clock, ties: Prng | null = null) {
     this.clock = clock;
-    this.#ties = ties;
+    this.#ties = ties === null ? null : new Ties(ties);
   }
 
   /** Events run so far. */
@@ -39,24 +50,42 @@ export class Scheduler {
     return this.#activations;
   }
 
-  /** Calls `run` at time `at` (ns); cancel it by setting `cancelled`. */
-  at(at: number, run: () => void): TimedEvent {
-    const tie = this.#ties === null ? 0 : this.#ties.nextUint32();
+  /**
+   * Calls `run` at time `at` (ns); cancel it by setting `cancelled`. `actor` names who does it: a
+   * guest, the host, a device; events without a name all belong to one actor.
+   */
+  at(at: number, run: () => void, actor = ""): TimedEvent {
+    assert(!Number.isNaN(at), "an event at NaN");
+    const tie = this.#place(actor, at);
     const event = { at, tie, sequence: this.#sequence++, run, cancelled: false };
     this.#events.push(event);
     return event;
   }
 
-  /** Starts a process; its first step runs at the present instant, not inside this call. */
-  spawn(name: string, process: Process<unknown>): Task {
+  #place(actor: string, at: number): number {
+    const current = this.#current;
+    if (this.#ties === null) return 0;
+    if (current === null || at > current.at) return this.#ties.ahead(actor, at);
+    return this.#ties.within(actor, at, current.tie);
+  }
+
+  /**
+   * Starts a process; its first step runs at the present instant, not inside this call. Its events
+   * are those of `actor`, by default its own.
+   */
+  spawn(name: string, process: Process<unknown>, actor = name): Task {
     const task: RunningTask = {
       name,
+      actor,
       scheduler: this,
       finished: new WaitQueue(`${name}.finished`),
       done: false,
       error: null,
-      runnable: false,
       process,
+      event: null,
+      waitingOn: null,
+      running: false,
+      killed: false,
     };
     this.resume(task);
     return task;
@@ -64,17 +93,30 @@ export class Scheduler {
 
   /** Makes a waiting task look at its condition again, or take the lock it was handed. */
   resume(task: Task): void {
-    if (task.done || task.runnable) return;
-    task.runnable = true;
-    this.at(this.clock.now(), () => this.#activate(task as RunningTask));
+    const waiting = task as RunningTask;
+    if (waiting.done || waiting.event !== null) return;
+    waiting.waitingOn = null;
+    this.#activateAt(waiting, this.clock.now());
   }
 
-  /** Ends a task where it waits; its `finally` blocks run and release what it holds. */
+  #activateAt(task: RunningTask, at: number): void {
+    task.event = this.at(at, () => this.#activate(task), task.actor);
+  }
+
+  /**
+   * Ends a task where it waits; its `finally` blocks run and release what it holds. If they take
+   * time, so does the ending: wait for `finished`. A task that kills itself ends at its next wait.
+   */
   kill(task: Task): void {
-    if (task.done) return;
     const running = task as RunningTask;
-    running.process.return(undefined);
-    this.#finish(running, null);
+    if (running.done || running.killed) return;
+    running.killed = true;
+    if (running.running) return;
+    if (running.event !== null) running.event.cancelled = true;
+    running.event = null;
+    running.waitingOn?.remove(running);
+    running.waitingOn = null;
+    this.#run(running, true);
   }
 
   /** Time of the next event, or Infinity. */
@@ -111,40 +153,50 @@ export class Scheduler {
   #runNext(): void {
     const event = this.#events.pop()!;
     this.#activations++;
+    this.#current = event;
     event.run();
   }
 
   #activate(task: RunningTask): void {
-    task.runnable = false;
-    if (task.done) return;
+    task.event = null;
+    this.#run(task, false);
+  }
+
+  /** Runs a task, or its ending, to its next wait that has to wait. */
+  #run(task: RunningTask, ending: boolean): void {
+    task.running = true;
     try {
-      this.#advance(task);
+      while (this.#advance(task, ending)) ending = false;
     } catch (error) {
       this.#finish(task, error);
       throw error;
+    } finally {
+      task.running = false;
     }
   }
 
-  /** Runs a task to its next wait that has to wait. */
-  #advance(task: RunningTask): void {
-    for (;;) {
-      const next = task.process.next();
-      if (next.done === true) {
-        this.#finish(task, null);
-        return;
-      }
-      const wait = next.value;
-      if (wait.kind === "sleep") {
-        task.runnable = true;
-        this.at(this.clock.now() + wait.ns, () => this.#activate(task));
-        return;
-      }
-      if (wait.kind === "until") {
-        wait.queue.tasks.push(task);
-        return;
-      }
-      if (!wait.mutex.enter(wait.ticket, task)) return;
+  /** One stretch of the process's code; true if it may go on at once. */
+  #advance(task: RunningTask, ending: boolean): boolean {
+    const killedBefore = task.killed;
+    let next = ending ? task.process.return(undefined) : task.process.next();
+    if (next.done !== true && task.killed && !killedBefore) next = task.process.return(undefined);
+    if (next.done === true) {
+      this.#finish(task, null);
+      return false;
     }
+    return this.#enter(task, next.value);
+  }
+
+  /** Begins a wait; true if there is nothing to wait for. */
+  #enter(task: RunningTask, wait: Wait): boolean {
+    if (wait.kind === "lock") return wait.mutex.enter(wait.ticket, task);
+    if (wait.kind === "sleep") {
+      this.#activateAt(task, this.clock.now() + wait.ns);
+    } else {
+      wait.queue.tasks.push(task);
+      task.waitingOn = wait.queue;
+    }
+    return false;
   }
 
   #finish(task: RunningTask, error: unknown): void {
