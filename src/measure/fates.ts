@@ -58,7 +58,7 @@ export class FateCounts {
   readonly #counts: Float64Array;
 
   /** `storage` has `FateCounts.length(rows)` doubles; without it the counts are private. */
-  constructor(rows: number, storage = new Float64Array(FateCounts.length(rows))) {
+  constructor(rows: number, storage: Float64Array = new Float64Array(FateCounts.length(rows))) {
     this.rows = rows;
     this.#counts = storage;
   }

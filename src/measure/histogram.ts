@@ -51,7 +51,8 @@ export class LatencyHistogram {
    * negative and NaN count as 0, more than `highest` as `highest`, both noted beside.
    */
   recordN(ns: number, times: number): void {
-    let value = Math.trunc(ns);
+    if (times === 0) return;
+    let value = Math.floor(ns);
     if (!(ns >= 0)) {
       value = 0;
       this.#clampedLow += times;
@@ -61,7 +62,8 @@ export class LatencyHistogram {
     }
     this.#counts[this.layout.indexOf(value)]! += times;
     this.#count += times;
-    if (value < this.#min) this.#min = value;
+    // Plus 0, since -0 is a latency that should read 0.
+    if (value < this.#min) this.#min = value + 0;
     if (value > this.#max) this.#max = value;
   }
 
