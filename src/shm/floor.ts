@@ -113,3 +113,14 @@ export function measureClockCost(clock: NowNs, batches = 16, readings = 1_000): 
   }
   return costs;
 }
+
+/** Runs `pairs` uncontended pairs of atomic or and exchange on one word: what any hand-over costs. */
+export function atomicPairs(memory: SharedArrayBuffer, pairs: number): number {
+  const words = new Int32Array(memory);
+  let taken = 0;
+  for (let i = 0; i < pairs; i++) {
+    Atomics.or(words, PING, 1 << (i & 31));
+    taken ^= Atomics.exchange(words, PING, 0);
+  }
+  return taken;
+}
