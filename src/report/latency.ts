@@ -1,0 +1,59 @@
+/** Latency percentiles by stage, beside the floor of the machine that measured them. */
+import { formatCount, formatNs } from "../base/units.ts";
+import type { FloorResult, LatencyResult } from "../run/result.ts";
+import { tableLines } from "./table.ts";
+
+/** `12.3x`, or nothing without a floor. */
+function multiple(ns: number, floorNs: number | null): string {
+  if (floorNs === null || floorNs <= 0) return "";
+  const ratio = ns / floorNs;
+  return `${ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0)}x`;
+}
+
+function referenceOf(floor: FloorResult | null): number | null {
+  if (floor === null) return null;
+  return floor.reference === "spin" ? floor.spinOneWayNs : floor.parkOneWayNs;
+}
+
+export function latencyLines({ stages, floor, ratio }: LatencyResult): string[] {
+  if (stages.length === 0) return ["  no interrupt reached an ISR"];
+  const reference = referenceOf(floor);
+  const rows = stages.map((row) => [
+    row.stage.replace("->", " -> "),
+    formatCount(row.count),
+    formatNs(row.min),
+    formatNs(row.p50),
+    formatNs(row.p90),
+    formatNs(row.p99),
+    formatNs(row.p999),
+    formatNs(row.max),
+    row.stage === "total" ? multiple(row.p50, reference) : "",
+  ]);
+  const last = reference === null ? "" : "p50/floor";
+  const lines = tableLines([
+    ["", "count", "min", "p50", "p90", "p99", "p99.9", "max", last],
+    ...rows,
+  ]);
+  return [...lines, ...floorLines(floor), ...ratioLines(ratio)];
+}
+
+function floorLines(floor: FloorResult | null): string[] {
+  if (floor === null) return ["  times are the cost model's, not a machine's"];
+  const one = (ns: number | null): string => (ns === null ? "not measured" : formatNs(ns));
+  const wakes = Object.entries(floor.wakeModes)
+    .map(([mode, n]) => `${formatCount(n)} by ${mode}`)
+    .join(", ");
+  return [
+    `  floor of this machine, one way between two threads: spin ${one(floor.spinOneWayNs)}, ` +
+      `park ${one(floor.parkOneWayNs)}`,
+    `  compared with: ${floor.reference}; a clock reading takes ${formatNs(floor.clockNs)}` +
+      (wakes === "" ? "" : `; waits ended: ${wakes}`),
+  ];
+}
+
+function ratioLines(ratio: LatencyResult["ratio"]): string[] {
+  if (ratio === null) return [];
+  return [
+    `  total is ${ratio.p50.toFixed(1)} floors at the median, ${ratio.p99.toFixed(1)} at p99`,
+  ];
+}
