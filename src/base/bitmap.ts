@@ -1,5 +1,6 @@
 /** A fixed-size bitmap with the searches that kernel allocators use (include/linux/bitmap.h). */
 import { assert } from "./assert.ts";
+import { InvariantError } from "./errors.ts";
 
 export class Bitmap {
   readonly size: number;
@@ -22,7 +23,7 @@ export class Bitmap {
   }
 
   set(bit: number): void {
-    assert(bit >= 0 && bit < this.size, `bit ${bit} outside bitmap of ${this.size}`);
+    if (!(bit >= 0 && bit < this.size)) this.#outside(bit);
     const word = bit >>> 5;
     const mask = 1 << (bit & 31);
     if ((this.#words[word]! & mask) !== 0) return;
@@ -31,12 +32,16 @@ export class Bitmap {
   }
 
   clear(bit: number): void {
-    assert(bit >= 0 && bit < this.size, `bit ${bit} outside bitmap of ${this.size}`);
+    if (!(bit >= 0 && bit < this.size)) this.#outside(bit);
     const word = bit >>> 5;
     const mask = 1 << (bit & 31);
     if ((this.#words[word]! & mask) === 0) return;
     this.#words[word]! &= ~mask;
     this.#weight--;
+  }
+
+  #outside(bit: number): never {
+    throw new InvariantError(`bit ${bit} outside bitmap of ${this.size}`);
   }
 
   setRange(start: number, count: number): void {
