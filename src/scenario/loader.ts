@@ -57,10 +57,31 @@ export function loadScenarioText(text: string, options: LoadOptions = {}): Scena
     throw new UsageError("the scenario is empty", { place: { file }, hint });
   }
   const overrides = (options.set ?? []).map((set) => applyOverride(source.data, set));
+  return validate(source, overrides, options);
+}
+
+/**
+ * A scenario from plain data in the shape of the file, for programs; `overrides` tells which flag
+ * of a command line gave the value at a path. Throws UsageError.
+ */
+export function scenarioFromData(
+  data: unknown,
+  options: LoadOptions = {},
+  overrides: readonly Override[] = [],
+): Scenario {
+  return validate({ data, place: () => ({}) }, overrides, options);
+}
+
+function validate(
+  source: YamlSource,
+  overrides: readonly Override[],
+  options: LoadOptions,
+): Scenario {
   const parsed = scenarioSchema.safeParse(source.data);
-  if (!parsed.success)
+  if (!parsed.success) {
     throw scenarioError(issuesOf(parsed.error, source.data, knownKeys), source, overrides);
-  const name = basename(file).replace(/\.ya?ml$/, "");
+  }
+  const name = basename(options.file ?? "scenario").replace(/\.ya?ml$/, "");
   const { scenario, issues } = expandScenario(parsed.data, name);
   if (options.engine === "threads") issues.push(...threadIssues(scenario));
   if (issues.length > 0) throw scenarioError(issues, source, overrides);

@@ -1,5 +1,17 @@
 /** A scenario after validation: plain data, cheap to send to workers. Times in ns, rates in 1/s. */
 
+/** What the host's own devices hold before any VM starts. */
+export interface BootUse {
+  /** Remapping entries: IO-APIC pins and the ports' own MSI-X. */
+  readonly irtes: number;
+  /** Linux irq numbers above the IO-APIC's. */
+  readonly irqs: number;
+  /** CPU vectors. */
+  readonly vectors: number;
+  /** Irqs that have no CPU vector yet but may ask for one. */
+  readonly reservations: number;
+}
+
 export interface HostSpec {
   readonly kernel: "linux-6.1" | "linux-6.12";
   readonly platform: "x86-vtd" | "x86-flat";
@@ -12,6 +24,8 @@ export interface HostSpec {
   readonly retention: "cache";
   /** vfio-pci's module parameter: treat every device as if it had no DisINTx. */
   readonly nointxmask: boolean;
+  /** Default: RECORDED_BOOT_USE of host/irq/platform.ts. */
+  readonly boot?: BootUse;
 }
 
 export interface DeviceSpec {

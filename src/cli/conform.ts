@@ -1,0 +1,80 @@
+/** `vfio-cosim conform DIR|FILE...`: the host's answers against recordings of real kernels. */
+import { formatCount } from "../base/units.ts";
+import { canonicalJson } from "../report/json.ts";
+import { clip } from "../report/table.ts";
+import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
+import type { AddCommand } from "./program.ts";
+
+const DIVERGENCES_SHOWN = 20;
+const WIDTH = 96;
+
+interface ConformFlags {
+  readonly kernel?: string;
+  readonly json?: boolean;
+}
+
+export interface Divergence {
+  readonly file: string;
+  readonly line: number;
+  readonly op: string;
+  readonly field: string;
+  readonly expected: unknown;
+  readonly got: unknown;
+}
+
+/** What src/conform returns. */
+export interface ConformReport {
+  readonly totals: {
+    readonly scripts: number;
+    readonly ops: number;
+    readonly divergences: number;
+  };
+  readonly divergences: readonly Divergence[];
+}
+
+export function conformText({ totals, divergences }: ConformReport): string {
+  const lines: string[] = [];
+  for (const { file, line, op, field, expected, got } of divergences.slice(0, DIVERGENCES_SHOWN)) {
+    lines.push(clip(`${file}:${line}: ${op}`, WIDTH));
+    lines.push(clip(`  ${field}: the kernel ${plain(expected)}`, WIDTH));
+    lines.push(clip(`  ${" ".repeat(field.length)}  here       ${plain(got)}`, WIDTH));
+  }
+  const more = divergences.length - DIVERGENCES_SHOWN;
+  if (more > 0) lines.push(`and ${formatCount(more)} more (--json has them all)`);
+  if (lines.length > 0) lines.push("");
+  const { scripts, ops } = totals;
+  lines.push(
+    `${formatCount(scripts)} recordings, ${formatCount(ops)} operations: ` +
+      `${formatCount(totals.divergences)} divergences`,
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function plain(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
+  const [{ conformFiles }, { loadHost }] = await Promise.all([
+    import("../conform/conform.ts"),
+    import("../run/entries.ts"),
+  ]);
+  const { createHost } = await loadHost();
+  const options =
+    flags.kernel === undefined ? { createHost } : { createHost, kernel: flags.kernel };
+  const report: ConformReport = await conformFiles(paths, options);
+  io.out(flags.json === true ? canonicalJson(report) : conformText(report));
+  return report.totals.divergences > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+export const conformCommand: AddCommand = (program, io, done) => {
+  program
+    .command("conform")
+    .description("compare the host's answers with recordings of real kernels, answer for answer")
+    .argument("<paths...>", "directories or recordings (.jsonl)")
+    .option("--kernel <name>", "only recordings of this kernel: linux-6.1 or linux-6.12")
+    .option("--json", "print every divergence as JSON")
+    .action(async (paths: string[], flags: ConformFlags) => {
+      done(await conform(paths, flags, io));
+    });
+};

@@ -1,0 +1,43 @@
+/** What a command may touch of the process, so that tests can stand in for it. */
+
+export interface Io {
+  /** Results only. */
+  out(text: string): void;
+  /** Errors, and progress if it is a terminal. */
+  err(text: string): void;
+  readonly outIsTty: boolean;
+  readonly errIsTty: boolean;
+  /** Calls `handler` at every SIGINT until the returned function is called. */
+  onInterrupt(handler: () => void): () => void;
+  /** Ends the process at once. */
+  exitNow(code: number): void;
+}
+
+export const EXIT_OK = 0;
+/** An expectation or threshold failed. */
+export const EXIT_FAILED = 1;
+/** Wrong flags, scenario or recording. */
+export const EXIT_USAGE = 2;
+/** The model broke its own rules. */
+export const EXIT_INVARIANT = 3;
+export const EXIT_INTERRUPTED = 130;
+
+/** The real process. */
+export function processIo(): Io {
+  // A reader that has seen enough (head) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT_OK);
+    throw error;
+  });
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    outIsTty: process.stdout.isTTY === true,
+    errIsTty: process.stderr.isTTY === true,
+    onInterrupt(handler) {
+      process.on("SIGINT", handler);
+      return () => void process.off("SIGINT", handler);
+    },
+    exitNow: (code) => process.exit(code),
+  };
+}

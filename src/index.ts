@@ -1,0 +1,52 @@
+/** The library's public API: load a scenario, run it, read the result. */
+
+export { InvariantError, UsageError } from "./base/errors.ts";
+export { formatCount, formatNs, formatRate } from "./base/units.ts";
+export { VERSION } from "./base/version.ts";
+export { FATES, type Fate } from "./measure/fates.ts";
+export { canonicalJson } from "./report/json.ts";
+export { textReport } from "./report/text.ts";
+export type { PoolReport, PoolSample } from "./run/contract.ts";
+export type {
+  CheckResult,
+  Engine,
+  ExpectationResult,
+  FateTotals,
+  FloorResult,
+  GuestResult,
+  LatencyResult,
+  LatencyRow,
+  LeakResult,
+  LedgerResult,
+  LedgerRow,
+  MachineInfo,
+  Progress,
+  Provenance,
+  RunResult,
+  TimelineItem,
+  Warning,
+} from "./run/result.ts";
+export { RUN_SCHEMA } from "./run/result.ts";
+export { type RunOptions, runScenario } from "./run/run.ts";
+export { expectationNames } from "./scenario/expect-names.ts";
+export { scenarioHash } from "./scenario/hash.ts";
+export { type LibraryEntry, listLibrary } from "./scenario/library.ts";
+export {
+  type LoadOptions,
+  loadScenario,
+  loadScenarioText,
+  ScenarioError,
+  scenarioFromData,
+} from "./scenario/loader.ts";
+export { scenarioJsonSchema } from "./scenario/schema.ts";
+export { scenarioYaml } from "./scenario/to-yaml.ts";
+export type {
+  DeviceSpec,
+  GuestSpec,
+  HostSpec,
+  RunSpec,
+  Scenario,
+  TimelineAction,
+  TimelineEntry,
+  WorkloadSpec,
+} from "./scenario/types.ts";

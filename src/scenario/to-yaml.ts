@@ -1,0 +1,30 @@
+/** A validated scenario back as a file that loads to the same one. */
+import { stringify } from "yaml";
+import type { Scenario, WorkloadSpec } from "./types.ts";
+
+/** Durations in nanoseconds and rates per second, so that nothing is rounded. */
+export function scenarioYaml(scenario: Scenario): string {
+  const { costs, run, guests, duration, ...rest } = scenario;
+  const plain = {
+    ...rest,
+    guests: guests.map(({ workload, timeline, ...guest }) => ({
+      ...guest,
+      workload: workloadEntry(workload),
+      timeline: timeline.map((entry) => ({ ...entry, at: ns(entry.at) })),
+    })),
+    duration: ns(duration),
+    run: { ...run, limit: ns(run.limit) },
+    costs: Object.fromEntries(Object.entries(costs).map(([name, cost]) => [name, ns(cost)])),
+  };
+  return stringify(plain, { lineWidth: 100 });
+}
+
+function ns(value: number): string {
+  return `${value}ns`;
+}
+
+/** Only the keys that the arrivals take. */
+function workloadEntry({ arrivals, rate, per, depth }: WorkloadSpec): object {
+  if (arrivals === "none") return { arrivals };
+  return arrivals === "closed" ? { arrivals, per, depth } : { arrivals, per, rate: `${rate}/s` };
+}
