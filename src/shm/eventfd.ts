@@ -13,6 +13,9 @@ import { CACHE_LINE_BYTES } from "./arena.ts";
  * If the high word is raised by a write between a reader's look at it and its compare-exchange,
  * that read returns the low part and leaves the rest readable: the sum is still exact.
  *
+ * The first look at a word is a plain read, which may be stale: it is a guess and decides nothing.
+ * What changes a counter is a compare-exchange, and "empty" is answered by atomic loads only.
+ *
  * No loop waits for the other side: a compare-exchange only fails because somebody else's
  * succeeded. The host bounds its tries all the same, since that somebody may mean it badly.
  */
@@ -53,10 +56,12 @@ export class EventfdTable {
    */
   signal(slot: number): boolean {
     const at = slot * WORDS_PER_SLOT;
+    let low = this.#words[at]!;
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const low = Atomics.load(this.#words, at);
       if (low < 0 || low === SMALL_MAX) return this.#signalWide(slot);
-      if (Atomics.compareExchange(this.#words, at, low, low + 1) === low) return low === 0;
+      const seen = Atomics.compareExchange(this.#words, at, low, low + 1);
+      if (seen === low) return low === 0;
+      low = seen;
     }
     return true;
   }
@@ -103,10 +108,13 @@ export class EventfdTable {
    */
   read(slot: number): number {
     const at = slot * WORDS_PER_SLOT;
-    const low = Atomics.load(this.#words, at);
-    const semaphore = this.#words[at + FLAGS_WORD] === FLAG_SEMAPHORE;
-    if (low >= 0 && Atomics.load(this.#words, at + 1) === 0) {
-      if (low === 0) return 0;
+    let low = this.#words[at]!;
+    if (low === 0) {
+      low = Atomics.load(this.#words, at);
+      if (low === 0 && Atomics.load(this.#words, at + 1) === 0) return 0;
+    }
+    if (low > 0 && this.#words[at + 1] === 0) {
+      const semaphore = this.#words[at + FLAGS_WORD] === FLAG_SEMAPHORE;
       const rest = semaphore ? low - 1 : 0;
       if (Atomics.compareExchange(this.#words, at, low, rest) === low) return low - rest;
     }

@@ -39,7 +39,8 @@ export class StampTable {
   open(row: number, ns: number): boolean {
     if (Atomics.load(this.#state, this.#stateAt(row)) !== 0) return false;
     // Stages it never passes (a replay out of the PBA) then cost nothing.
-    this.#stamps.fill(ns, row * DOUBLES_PER_ROW, row * DOUBLES_PER_ROW + STAMPS);
+    const at = row * DOUBLES_PER_ROW;
+    for (let stage = 0; stage < STAMPS; stage++) this.#stamps[at + stage] = ns;
     Atomics.store(this.#state, this.#stateAt(row), 1);
     return true;
   }
