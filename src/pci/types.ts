@@ -24,3 +24,10 @@ export type FunctionFate =
   | "dropped-bus-master"
   /** The device took it back: INTx de-asserted before anybody took it, or a reset. */
   | "dropped-withdrawn";
+
+/** What a capability needs of its function: the way out for messages, and for the rest. */
+export interface MessageBus {
+  /** A message goes out, if the function may write to memory. */
+  send(kind: "msi" | "msix", vector: number): void;
+  ended(kind: PciIrqKind, vector: number, how: FunctionFate): void;
+}

@@ -44,9 +44,9 @@ function planGuest(
   return { spec, devices, rows, doorbells, stages };
 }
 
-/** An nvme queue has two doorbells: submission tail, completion head. */
+/** An nvme queue has two doorbells: submission tail, completion head; two queues at least. */
 function doorbellsOf(device: DeviceSpec): number {
-  return device.model === "nvme" ? 2 * Math.max(1, device.msixVectors) : 0;
+  return device.model === "nvme" ? 2 * Math.max(2, device.msixVectors) : 0;
 }
 
 /** The shared memory a guest needs. */
