@@ -16,8 +16,8 @@ export interface KernelProfile {
   /**
    * MSI and MSI-X: the range is checked against what was allocated at enable before anything is
    * touched, for eventfds, removals and loopback alike. Linux 6.5 dropped that check with
-   * b156e48fffa9 "vfio/pci: Use xarray for interrupt context storage": beyond the range a removal
-   * and a loopback do nothing, an eventfd on MSI fails in the middle of the block.
+   * d977e0f76634 "vfio/pci: Remove interrupt context counter": beyond the range a removal and a
+   * loopback do nothing, an eventfd on MSI fails in the middle of the block.
    */
   readonly strictRangeChecks: boolean;
   /**

@@ -2,6 +2,7 @@
 import type { PciFunction } from "../../src/pci/function.ts";
 import type { PoolReport } from "../../src/run/contract.ts";
 import type { Process } from "../../src/time/process.ts";
+import type { ClientIrqs } from "./irq-desc.ts";
 
 /** A handler registered with request_irq. One object per irq, so that delivery stays cheap. */
 export interface IrqAction {
@@ -18,6 +19,8 @@ export interface IrqClient {
   readonly line: number;
   /** An MSI or MSI-X message of this vector reached no handler, or merged with a latched one. */
   lost(kind: "msi" | "msix", vector: number, how: "dropped-no-handler" | "coalesced-pba"): void;
+  /** The pool's own: set on first use, so that delivery needs no look-up. Leave it alone. */
+  irqState?: ClientIrqs;
 }
 
 /**
@@ -26,7 +29,12 @@ export interface IrqClient {
  */
 export interface IrqPool {
   /** pci_alloc_irq_vectors: count granted (max or fewer), or -ENOSPC, -ERANGE, -EINVAL. */
-  pciAllocIrqVectors(client: IrqClient, min: number, max: number, kind: "msi" | "msix"): Process<number>;
+  pciAllocIrqVectors(
+    client: IrqClient,
+    min: number,
+    max: number,
+    kind: "msi" | "msix",
+  ): Process<number>;
   /** pci_free_irq_vectors: everything the function holds; MSI or MSI-X is then off. */
   pciFreeIrqVectors(client: IrqClient): Process;
   /** pci_msix_alloc_irq_at: 0, or -ENOSPC; -EINVAL where the domain is not able. */
@@ -50,8 +58,16 @@ export interface IrqPool {
   /** pci_enable_device's acpi_register_gsi at open: 0 or -ENOMEM; counted per line. */
   openLine(client: IrqClient): Process<number>;
   closeLine(client: IrqClient): Process;
-  /** request_irq on the INTx line; `shared` is IRQF_SHARED. 0, -EBUSY or -ENOSPC. */
-  requestLine(client: IrqClient, action: IrqAction, shared: boolean): Process<number>;
+  /**
+   * request_irq on the INTx line; `shared` is IRQF_SHARED, `autoEnable` false is IRQF_NO_AUTOEN
+   * (enableLine then starts it). 0, -EBUSY, -ENOSPC, or -ENODEV where the line is not open.
+   */
+  requestLine(
+    client: IrqClient,
+    action: IrqAction,
+    shared: boolean,
+    autoEnable?: boolean,
+  ): Process<number>;
   freeLine(client: IrqClient, action: IrqAction): Process;
   /** disable_irq_nosync and enable_irq on the line (devices without DisINTx). */
   disableLine(client: IrqClient): void;

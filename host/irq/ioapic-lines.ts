@@ -1,0 +1,222 @@
+/**
+ * INTx lines: IO-APIC pins, level triggered, shared by devices (kernel/irq/manage.c, chip.c,
+ * spurious.c; arch/x86/kernel/apic/io_apic.c).
+ */
+import { assert } from "../../src/base/assert.ts";
+import { EBUSY, ENODEV, ENOMEM } from "../../src/base/errno.ts";
+import type { Clock } from "../../src/time/clock.ts";
+import type { Costs } from "../../src/time/costs.ts";
+import { type Process, sleep } from "../../src/time/process.ts";
+import type { Tracer } from "../../src/trace/trace.ts";
+import { PCI_INTERRUPT_PIN } from "../../src/uapi/pci-regs.ts";
+import { assignIrqVectorAny } from "./msi-domain.ts";
+import type { PoolSamples } from "./pool-samples.ts";
+import type { IrqAction, IrqClient } from "./types.ts";
+import type { VectorMatrix } from "./vector-matrix.ts";
+import type { IrTable } from "./vtd.ts";
+
+/** note_interrupt looks at this many interrupts, and gives up on more unhandled ones than that. */
+export const SPURIOUS_WINDOW = 100_000;
+export const SPURIOUS_UNHANDLED_MAX = 99_900;
+/** HZ/10: unhandled interrupts further apart are not counted together. */
+const UNHANDLED_AGE_NS = 100_000_000;
+/** An action that claims an interrupt and leaves both wire and line as they were would spin. */
+const CLAIMED_IN_A_ROW_MAX = 1000;
+
+/** One pin: its irq_desc and what drives it. */
+export class IoApicLine {
+  readonly pin: number;
+  /** Functions that are open on it. */
+  opens = 0;
+  irte = -1;
+  vector = -1;
+  /** Functions whose wire is high. */
+  high = 0;
+  readonly actions: IrqAction[] = [];
+  shared = false;
+  /** desc->depth: 0 is enabled; 1 as long as there is no action. */
+  depth = 1;
+  spuriousDisabled = false;
+  /** IRQD_IRQ_INPROGRESS: the level is looked at again when the handlers are done. */
+  inProgress = false;
+  irqCount = 0;
+  irqsUnhandled = 0;
+  lastUnhandled = 0;
+
+  constructor(pin: number) {
+    this.pin = pin;
+  }
+}
+
+/** What the lines share with the rest of the pool. */
+export interface LinesEnv {
+  readonly clock: Clock;
+  readonly costs: Costs;
+  readonly tracer: Tracer;
+  readonly matrix: VectorMatrix;
+  readonly table: IrTable | null;
+  readonly samples: PoolSamples;
+}
+
+export class IoApicLines {
+  readonly #env: LinesEnv;
+  readonly #lines = new Map<number, IoApicLine>();
+
+  constructor(env: LinesEnv) {
+    this.#env = env;
+  }
+
+  /** The line of a pin; null for a function without one. */
+  at(pin: number): IoApicLine | null {
+    if (pin < 0) return null;
+    let line = this.#lines.get(pin);
+    if (line === undefined) this.#lines.set(pin, (line = new IoApicLine(pin)));
+    return line;
+  }
+
+  /** mp_map_gsi_to_irq by pci_enable_device: the first to open takes a remapping entry. */
+  *open(client: IrqClient, line: IoApicLine): Process<number> {
+    const { costs, matrix, table, tracer, samples } = this.#env;
+    if (line.opens === 0) yield* sleep(costs.irqAlloc + (table === null ? 0 : costs.iecFlush));
+    if (line.opens === 0) {
+      matrix.reserve();
+      line.irte = table === null ? -1 : table.alloc(1, lineOwner(line));
+      if (table !== null && line.irte < 0) {
+        matrix.unreserve();
+        const pin = "?ABCD"[client.fn.configRead(PCI_INTERRUPT_PIN, 1)] ?? "?";
+        const text = `vfio-pci ${client.bdf}: PCI INT ${pin}: failed to register GSI`;
+        tracer.emit("printk", { text });
+        return -ENOMEM;
+      }
+      samples.changed();
+    }
+    line.opens++;
+    return 0;
+  }
+
+  /** mp_unmap_irq by pci_disable_device: the last to close gives the entry back. */
+  *close(line: IoApicLine): Process {
+    const { costs, matrix, table, samples } = this.#env;
+    assert(line.opens > 0, () => `line ${line.pin} is closed more often than opened`);
+    if (--line.opens > 0) return;
+    assert(line.actions.length === 0, () => `line ${line.pin} is closed with a handler on it`);
+    matrix.unreserve();
+    table?.release(line.irte, 1, lineOwner(line));
+    line.irte = -1;
+    samples.changed();
+    yield* sleep(costs.irqFree + (table === null ? 0 : costs.iecFlush));
+  }
+
+  /** request_irq: the first action starts the line; a level that is high already is delivered. */
+  *request(
+    line: IoApicLine,
+    action: IrqAction,
+    shared: boolean,
+    autoEnable: boolean,
+  ): Process<number> {
+    const { costs, matrix, samples } = this.#env;
+    if (line.opens === 0) return -ENODEV;
+    yield* sleep(costs.requestIrq);
+    const first = line.actions.length === 0;
+    if (!first && !(shared && line.shared)) return -EBUSY;
+    if (first) {
+      // A free_irq under way has the vector still, and will leave it to this action.
+      const vector = line.vector >= 0 ? line.vector : assignIrqVectorAny(matrix);
+      if (vector < 0) return vector;
+      line.vector = vector;
+      line.shared = shared;
+      line.spuriousDisabled = false;
+      line.irqCount = 0;
+      line.irqsUnhandled = 0;
+      samples.changed();
+    }
+    line.actions.push(action);
+    if (first && autoEnable) this.enable(line);
+    // A new sharer gives a line that was switched off as spurious another chance.
+    if (line.spuriousDisabled) {
+      line.spuriousDisabled = false;
+      this.enable(line);
+    }
+    return 0;
+  }
+
+  /** free_irq: with the last action the line is shut down and its vector given back. */
+  *free(line: IoApicLine, action: IrqAction): Process {
+    const { costs, matrix, samples } = this.#env;
+    const at = line.actions.indexOf(action);
+    assert(at >= 0, () => `line ${line.pin}: free_irq of an action that is not there`);
+    line.actions.splice(at, 1);
+    if (line.actions.length > 0) {
+      yield* sleep(costs.freeIrq);
+      return;
+    }
+    line.depth = 1;
+    try {
+      yield* sleep(costs.freeIrq);
+    } finally {
+      // Somebody else may have requested the line while this one waited for its handlers.
+      if (line.actions.length === 0 && line.vector >= 0) {
+        matrix.free(line.vector);
+        matrix.reserve();
+        line.vector = -1;
+        samples.changed();
+      }
+    }
+  }
+
+  /** disable_irq_nosync. */
+  disable(line: IoApicLine): void {
+    line.depth++;
+  }
+
+  /** enable_irq: at depth 0 a level that is still high interrupts again. */
+  enable(line: IoApicLine): void {
+    if (line.depth === 0) {
+      this.#env.tracer.emit("printk", { text: `Unbalanced enable for IRQ ${line.pin}` });
+      return;
+    }
+    if (--line.depth === 0) this.deliver(line);
+  }
+
+  /** handle_fasteoi_irq, again and again while the level is high. Hot path. */
+  deliver(line: IoApicLine): void {
+    if (line.inProgress) return;
+    line.inProgress = true;
+    let claimed = 0;
+    while (line.high > 0 && line.depth === 0) {
+      this.#env.clock.spend(this.#env.costs.irqEntry);
+      let handled = false;
+      for (let i = 0; i < line.actions.length; i++) {
+        if (line.actions[i]!.handleIrq()) handled = true;
+      }
+      if (handled) claimed++;
+      this.#noteInterrupt(line, handled);
+      assert(claimed < CLAIMED_IN_A_ROW_MAX, "an INTx handler claims a wire that it does not mask");
+    }
+    line.inProgress = false;
+  }
+
+  /** note_interrupt: a line that nobody handles is switched off. */
+  #noteInterrupt(line: IoApicLine, handled: boolean): void {
+    if (!handled) {
+      const now = this.#env.clock.now();
+      line.irqsUnhandled = now > line.lastUnhandled + UNHANDLED_AGE_NS ? 1 : line.irqsUnhandled + 1;
+      line.lastUnhandled = now;
+    }
+    if (++line.irqCount < SPURIOUS_WINDOW) return;
+    line.irqCount = 0;
+    if (line.irqsUnhandled > SPURIOUS_UNHANDLED_MAX) {
+      const { tracer } = this.#env;
+      const cared = `irq ${line.pin}: nobody cared (try booting with the "irqpoll" option)`;
+      tracer.emit("printk", { text: cared });
+      tracer.emit("printk", { text: `Disabling IRQ #${line.pin}` });
+      line.spuriousDisabled = true;
+      line.depth++;
+    }
+    line.irqsUnhandled = 0;
+  }
+}
+
+function lineOwner(line: IoApicLine): string {
+  return `IO-APIC pin ${line.pin}`;
+}

@@ -1,0 +1,127 @@
+/**
+ * The irq_domain hierarchy under one MSI or MSI-X vector: irq number, CPU vector, remapping entry
+ * (kernel/irq/msi.c, arch/x86/kernel/apic/vector.c, drivers/iommu/intel/irq_remapping.c).
+ */
+import { assert } from "../../src/base/assert.ts";
+import { ENOSPC } from "../../src/base/errno.ts";
+import type { ClientIrqs } from "./irq-desc.ts";
+import type { IrqNumbers } from "./irq-numbers.ts";
+import type { PoolSamples } from "./pool-samples.ts";
+import type { VectorMatrix } from "./vector-matrix.ts";
+import type { IrTable } from "./vtd.ts";
+
+/** Fixed part of a message address; where it says a CPU when nothing remaps (Intel SDM 3, 11.11). */
+const MSI_ADDRESS_BASE = 0xfee00000;
+/** Remappable format with a handle, SHV set (VT-d specification, 5.1.5.2). */
+const MSI_ADDRESS_REMAPPABLE = 0x18;
+/** First external vector on x86; the matrix counts from 0. */
+const FIRST_EXTERNAL_VECTOR = 0x20;
+/** MANAGED_IRQ_SHUTDOWN_VECTOR: what an irq with a mere reservation points to. */
+const SHUTDOWN_VECTOR = 0xef;
+
+/** Address and data a function writes to raise one vector. */
+export interface MsiMessage {
+  readonly address: number;
+  readonly data: number;
+}
+
+export class MsiDomain {
+  readonly matrix: VectorMatrix;
+  /** Null on a platform without interrupt remapping. */
+  readonly table: IrTable | null;
+  readonly #numbers: IrqNumbers;
+  readonly #samples: PoolSamples;
+
+  constructor(
+    matrix: VectorMatrix,
+    table: IrTable | null,
+    numbers: IrqNumbers,
+    samples: PoolSamples,
+  ) {
+    this.matrix = matrix;
+    this.table = table;
+    this.#numbers = numbers;
+    this.#samples = samples;
+  }
+
+  /**
+   * Allocates indexes first..first+count-1 as one descriptor: irq numbers, a reservation each, a
+   * block of remapping entries. 0, or -ENOSPC and nothing is held.
+   */
+  allocDesc(irqs: ClientIrqs, first: number, count: number): number {
+    const virq = this.#numbers.alloc(count);
+    // The parent domain goes first: a reservation cannot fail, so that entries short beat vectors.
+    for (let i = 0; i < count; i++) this.matrix.reserve();
+    const irte = this.table === null ? -1 : this.table.alloc(count, irqs.client.bdf);
+    if (this.table !== null && irte < 0) {
+      for (let i = 0; i < count; i++) this.matrix.unreserve();
+      this.#numbers.free(virq, count);
+      return -ENOSPC;
+    }
+    for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
+    irqs.irtes[first] = irte;
+    this.#samples.irqs += count;
+    this.#samples.changed();
+    return 0;
+  }
+
+  /** Gives a descriptor's irqs, entries, vectors and reservations back. */
+  freeDesc(irqs: ClientIrqs, first: number, count: number): void {
+    const virq = irqs.virqs[first]!;
+    for (let index = first; index < first + count; index++) {
+      const vector = irqs.vectors[index]!;
+      if (vector >= 0) this.matrix.free(vector);
+      else this.matrix.unreserve();
+      irqs.vectors[index] = -1;
+      irqs.remove(index);
+    }
+    if (this.table !== null) this.table.release(irqs.irtes[first]!, count, irqs.client.bdf);
+    irqs.irtes[first] = -1;
+    this.#numbers.free(virq, count);
+    this.#samples.irqs -= count;
+    this.#samples.changed();
+  }
+
+  /** Takes a CPU vector for an irq that only has a reservation. 0 or -ENOSPC. */
+  assignVector(irqs: ClientIrqs, index: number): number {
+    assert(irqs.vectors[index] === -1, () => `irq ${irqs.virqs[index]} has a vector`);
+    const vector = assignIrqVectorAny(this.matrix);
+    if (vector < 0) return vector;
+    irqs.vectors[index] = vector;
+    this.#samples.changed();
+    return 0;
+  }
+
+  /** x86_vector_deactivate: the vector goes back, a reservation takes its place. */
+  returnVector(irqs: ClientIrqs, index: number): void {
+    const vector = irqs.vectors[index]!;
+    if (vector < 0) return;
+    this.matrix.free(vector);
+    this.matrix.reserve();
+    irqs.vectors[index] = -1;
+    this.#samples.changed();
+  }
+
+  /** irq_chip_compose_msi_msg for the descriptor that begins at `index`. */
+  composeMessage(irqs: ClientIrqs, index: number): MsiMessage {
+    const irte = irqs.irtes[index]!;
+    if (this.table !== null) {
+      const handle = ((irte & 0x7fff) << 5) | ((irte >>> 15) << 2);
+      return { address: (MSI_ADDRESS_BASE | MSI_ADDRESS_REMAPPABLE | handle) >>> 0, data: 0 };
+    }
+    const vector = irqs.vectors[index]!;
+    if (vector < 0) return { address: MSI_ADDRESS_BASE, data: SHUTDOWN_VECTOR };
+    const cpu = Math.floor(vector / this.matrix.vectorsPerCpu);
+    const data = FIRST_EXTERNAL_VECTOR + (vector % this.matrix.vectorsPerCpu);
+    return { address: (MSI_ADDRESS_BASE | (cpu << 12)) >>> 0, data };
+  }
+}
+
+/**
+ * assign_irq_vector_any_locked: the affinity mask first, then any CPU that is online. Affinity is
+ * not modelled and is always all CPUs, so that a failure is simply counted twice, as recorded.
+ */
+export function assignIrqVectorAny(matrix: VectorMatrix): number {
+  const vector = matrix.alloc(true);
+  return vector >= 0 ? vector : matrix.alloc(true);
+}

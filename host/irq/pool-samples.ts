@@ -1,0 +1,87 @@
+/** How much of the pool is held over time: present, peak and a bounded series of changes. */
+import type { PoolReport, PoolSample } from "../../src/run/contract.ts";
+import type { Clock } from "../../src/time/clock.ts";
+import type { VectorMatrix } from "./vector-matrix.ts";
+import type { IrTable } from "./vtd.ts";
+
+export const SAMPLES_MAX = 4096;
+
+export class PoolSamples {
+  /** Irqs that functions hold (MSI and MSI-X). The domain counts them here. */
+  irqs = 0;
+  readonly #clock: Clock;
+  readonly #matrix: VectorMatrix;
+  readonly #table: IrTable | null;
+  readonly #irtesBoot: number;
+  readonly #vectorsBoot: number;
+  readonly #samplesMax: number;
+  #samples: PoolSample[] = [];
+  /** The series keeps every `#stride`th change; doubled each time the series is full. */
+  #stride = 1;
+  #sinceKept = 0;
+  #irqsPeak = 0;
+  #irtesPeak = 0;
+  #vectorsPeak = 0;
+
+  /** What is in use when this is made is the machine's own. */
+  constructor(clock: Clock, matrix: VectorMatrix, table: IrTable | null, max = SAMPLES_MAX) {
+    this.#clock = clock;
+    this.#matrix = matrix;
+    this.#table = table;
+    this.#samplesMax = max;
+    this.#irtesBoot = table?.used ?? 0;
+    this.#vectorsBoot = matrix.totalAllocated;
+    this.#irtesPeak = this.#irtesBoot;
+    this.#vectorsPeak = this.#vectorsBoot;
+    this.#samples.push(this.#present());
+  }
+
+  /** Something was taken or given back. */
+  changed(): void {
+    const irtes = this.#table?.used ?? 0;
+    const vectors = this.#matrix.totalAllocated;
+    if (this.irqs > this.#irqsPeak) this.#irqsPeak = this.irqs;
+    if (irtes > this.#irtesPeak) this.#irtesPeak = irtes;
+    if (vectors > this.#vectorsPeak) this.#vectorsPeak = vectors;
+    const last = this.#samples.length - 1;
+    if (this.#samples[last]!.at === this.#clock.now()) {
+      this.#samples[last] = this.#present();
+      return;
+    }
+    if (++this.#sinceKept < this.#stride) return;
+    this.#sinceKept = 0;
+    this.#samples.push(this.#present());
+    if (this.#samples.length >= this.#samplesMax) this.#thin();
+  }
+
+  report(): PoolReport {
+    const present = this.#present();
+    return {
+      irqsHeld: this.irqs,
+      irqsPeak: this.#irqsPeak,
+      irtesUsed: present.irtes,
+      irtesBoot: this.#irtesBoot,
+      irtesPeak: this.#irtesPeak,
+      irtesSize: this.#table?.size ?? 0,
+      vectorsUsed: present.vectors,
+      vectorsBoot: this.#vectorsBoot,
+      vectorsPeak: this.#vectorsPeak,
+      vectorsSize: this.#matrix.size,
+      samples: [...this.#samples, present],
+    };
+  }
+
+  #present(): PoolSample {
+    return {
+      at: this.#clock.now(),
+      irqs: this.irqs,
+      irtes: this.#table?.used ?? 0,
+      vectors: this.#matrix.totalAllocated,
+    };
+  }
+
+  #thin(): void {
+    this.#samples = this.#samples.filter((_, i) => i % 2 === 0);
+    this.#stride *= 2;
+  }
+}
