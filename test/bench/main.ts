@@ -10,6 +10,7 @@ import { benches as histogram } from "./histogram.ts";
 import { compileNativeFloor } from "./native-floor.ts";
 import { benches as pollSet } from "./poll-set.ts";
 import { benches as ring } from "./ring.ts";
+import { benches as threads } from "./threads.ts";
 import { benches as virtualApic } from "./virtual-apic.ts";
 
 /** All bench files; a new one adds its line. */
@@ -20,6 +21,7 @@ const REGISTRY: readonly Bench[] = [
   ...pollSet,
   ...virtualApic,
   ...histogram,
+  ...threads,
 ];
 
 const SCHEMA = "vfio-cosim/bench/1";
