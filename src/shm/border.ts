@@ -174,3 +174,9 @@ export function guestFatesOf(memory: SharedArrayBuffer, shape: BorderShape): Flo
 export function interruptsOf(memory: SharedArrayBuffer): number {
   return Atomics.load(new Int32Array(memory), CONTROL_INTERRUPTS) >>> 0;
 }
+
+/** Guest: shows main that it is alive, and how many interrupts its ISRs have taken so far. */
+export function publishProgress(port: GuestPort, interrupts: number): void {
+  Atomics.store(port.control, CONTROL_INTERRUPTS, interrupts | 0);
+  Atomics.store(port.control, CONTROL_HEARTBEAT, (port.control[CONTROL_HEARTBEAT]! + 1) | 0);
+}

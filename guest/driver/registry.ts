@@ -1,0 +1,13 @@
+/** Which driver a guest binds to a device. */
+import type { GuestKernel } from "../kernel/kernel.ts";
+import type { VirtualFunction } from "../vmm/types.ts";
+import { EduDriver } from "./edu.ts";
+import { NvmeDriver } from "./nvme.ts";
+import type { GuestDriver } from "./types.ts";
+
+/** Null if the guest's driver does not know the device: it is then left alone. */
+export function createDriver(kernel: GuestKernel, fn: VirtualFunction): GuestDriver | null {
+  const { driver } = kernel.plan.spec;
+  if (driver !== fn.spec.model) return null;
+  return driver === "nvme" ? new NvmeDriver(kernel, fn) : new EduDriver(kernel, fn);
+}

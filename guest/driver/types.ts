@@ -1,0 +1,27 @@
+/** What guest drivers have in common. */
+import type { IrqKind } from "../../src/measure/rows.ts";
+import type { Process } from "../../src/time/process.ts";
+
+export type DriverState = "unbound" | "bound" | "failed";
+
+/** A driver bound to one device. A new kernel makes new drivers. */
+export interface GuestDriver {
+  readonly device: string;
+  readonly state: DriverState;
+  /** The interrupt mode of the next probe. */
+  mode: IrqKind;
+  /** Finds the device and sets it up: 0, or a negative errno: then the device is left alone. */
+  probe(): Process<number>;
+  /** Starts and stops the workload. */
+  startIo(): Process;
+  stopIo(): Process;
+  /** Takes the driver off the device: unbind, and orderly shutdown of the kernel. */
+  remove(): Process;
+  /** Interrupts of a vCPU that went offline move away; those of one that came back return. */
+  cpuOffline(vcpu: number): Process;
+  cpuOnline(vcpu: number): Process;
+  /** The kernel is gone, without any orderly end: nothing runs any more. */
+  halt(): void;
+  /** For the report, by name. */
+  counters(): Readonly<Record<string, number>>;
+}

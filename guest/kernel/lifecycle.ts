@@ -1,0 +1,252 @@
+/** A guest's life: power, firmware, kernel, drivers, and the actions its timeline asks for. */
+import { unreachable } from "../../src/base/assert.ts";
+import type { IrqKind } from "../../src/measure/rows.ts";
+import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
+import type { TimelineAction, TimelineEntry } from "../../src/scenario/types.ts";
+import { type Process, step } from "../../src/time/process.ts";
+import { createDriver } from "../driver/registry.ts";
+import type { GuestDriver } from "../driver/types.ts";
+import type { VirtualMachine } from "../vmm/types.ts";
+import { enumerate, firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
+import type { GuestInterrupts } from "./interrupts.ts";
+import { GuestKernel } from "./kernel.ts";
+
+export type LifeState = "off" | "firmware" | "booting" | "running" | "crashed";
+
+/** Every reset of a running guest is two: SeaBIOS resets the machine once more. */
+const RESETS = 2;
+
+/** All actions are processes of the one 'vcpu' task; none of them ends early but by a kill. */
+export class Lifecycle {
+  state: LifeState = "off";
+  /** The VM process has ended in good order. */
+  quit = false;
+  /** I/O is wanted: boots and binds start it. */
+  #io = true;
+  #kernel: GuestKernel | null = null;
+  #drivers: GuestDriver[] = [];
+  #mode: IrqKind | null = null;
+  readonly #env: MachineEnv;
+  readonly #plan: GuestPlan;
+  readonly #vm: VirtualMachine;
+  readonly #interrupts: GuestInterrupts;
+  readonly #routing: IntxRouting;
+  #realized = false;
+  #boots = 0;
+
+  constructor(env: MachineEnv, plan: GuestPlan, vm: VirtualMachine, interrupts: GuestInterrupts) {
+    this.#env = env;
+    this.#plan = plan;
+    this.#vm = vm;
+    this.#interrupts = interrupts;
+    this.#routing = new IntxRouting(vm);
+  }
+
+  get drivers(): readonly GuestDriver[] {
+    return this.#drivers;
+  }
+
+  get boots(): number {
+    return this.#boots;
+  }
+
+  *perform(entry: Omit<TimelineEntry, "at">): Process {
+    const action: TimelineAction = entry.do;
+    switch (action) {
+      case "boot":
+        return yield* this.#boot();
+      case "reboot":
+        return yield* this.#reboot();
+      case "reset":
+        return yield* this.#reset();
+      case "crash":
+        return yield* this.#crash();
+      case "shutdown":
+        return yield* this.#shutdown();
+      case "unbind":
+        return yield* this.#unbind();
+      case "bind":
+        return yield* this.#bind();
+      case "mode":
+        return yield* this.#setMode(entry.to ?? "msix");
+      case "cpu-offline":
+        return yield* this.#hotplug(entry.cpu ?? this.#vm.vcpus - 1, false);
+      case "cpu-online":
+        return yield* this.#hotplug(entry.cpu ?? this.#vm.vcpus - 1, true);
+      case "io-start":
+        return yield* this.#startIo();
+      case "io-stop":
+        return yield* this.#stopIo();
+      case "kill":
+        return;
+      default:
+        return unreachable(action);
+    }
+  }
+
+  #emit(point: Parameters<MachineEnv["tracer"]["emit"]>[0], args = {}): void {
+    this.#env.tracer.emit(point, args);
+  }
+
+  /** Power button: a guest that crashed is reset, one that runs is left alone. */
+  *#boot(): Process {
+    if (this.state === "running") return;
+    if (!this.#realized) {
+      this.#emit("guest_power_on");
+      this.#realized = true;
+      yield* this.#vm.realize();
+    } else yield* this.#systemResets();
+    yield* this.#bootUp();
+  }
+
+  *#bootUp(): Process {
+    this.state = "firmware";
+    this.#emit("guest_firmware");
+    const devices = enumerate(this.#vm);
+    for (const [index, dev] of devices.entries()) yield* firmwareSetup(dev, this.#routing, index);
+    this.state = "booting";
+    this.#boots++;
+    this.#emit("guest_kernel_boot", { boot: this.#boots });
+    this.#interrupts.table.clearHandlers();
+    const kernel = new GuestKernel(this.#env, this.#plan, this.#vm, this.#interrupts);
+    this.#kernel = kernel;
+    for (const dev of devices) yield* kernelSetup(dev, this.#routing);
+    this.#interrupts.enable();
+    this.#drivers = [];
+    for (const fn of this.#vm.functions) {
+      const driver = createDriver(kernel, fn);
+      if (driver !== null) this.#drivers.push(driver);
+    }
+    this.state = "running";
+    for (const driver of this.#drivers) yield* this.#probe(driver);
+  }
+
+  *#probe(driver: GuestDriver): Process {
+    if (this.#mode !== null) driver.mode = this.#mode;
+    const { device, mode } = driver;
+    this.#emit("guest_driver_probe", { device, mode });
+    const result = yield* driver.probe();
+    if (result < 0) {
+      this.#emit("guest_driver_error", { device, what: "probe", errno: result });
+      return;
+    }
+    this.#emit("guest_mode", { device, mode });
+    if (this.#io) yield* this.#startDriver(driver);
+  }
+
+  *#startDriver(driver: GuestDriver): Process {
+    if (driver.state !== "bound") return;
+    yield* driver.startIo();
+    this.#emit("guest_io_start", { device: driver.device });
+  }
+
+  *#remove(driver: GuestDriver): Process {
+    if (driver.state !== "bound") return;
+    yield* driver.remove();
+    this.#emit("guest_driver_remove", { device: driver.device });
+  }
+
+  /** The kernel's orderly end: devices are shut down in reverse order of their binding. */
+  *#driversOff(): Process {
+    for (const driver of [...this.#drivers].reverse()) yield* this.#remove(driver);
+  }
+
+  *#reboot(): Process {
+    if (this.state !== "running") return;
+    this.#emit("guest_reboot");
+    yield* this.#driversOff();
+    yield* this.#systemResets();
+    yield* this.#bootUp();
+  }
+
+  /** QMP system_reset: the kernel is not asked. */
+  *#reset(): Process {
+    if (this.state === "off") return;
+    this.#emit("guest_reset");
+    this.#halt();
+    yield* this.#systemResets();
+    yield* this.#bootUp();
+  }
+
+  /** Panic: interrupts off, devices as they are, then the reset that panic=-1 asks for. */
+  *#crash(): Process {
+    if (this.state !== "running") return;
+    this.#emit("guest_crash");
+    this.#halt();
+    this.state = "crashed";
+    yield* step();
+    yield* this.#systemResets();
+    yield* this.#bootUp();
+  }
+
+  *#shutdown(): Process {
+    if (this.state === "off") return;
+    yield* this.#driversOff();
+    this.#halt();
+    yield* this.#vm.quit();
+    this.state = "off";
+    this.quit = true;
+    this.#emit("guest_stopped");
+  }
+
+  /** No more guest code runs. */
+  #halt(): void {
+    this.#interrupts.disable();
+    for (const driver of this.#drivers) driver.halt();
+  }
+
+  *#systemResets(): Process {
+    this.#halt();
+    this.#drivers = [];
+    this.#kernel = null;
+    for (let i = 0; i < RESETS; i++) {
+      this.state = "firmware";
+      yield* this.#vm.systemReset();
+      this.#interrupts.reset();
+    }
+  }
+
+  *#unbind(): Process {
+    if (this.state === "running") yield* this.#driversOff();
+  }
+
+  *#bind(): Process {
+    if (this.state !== "running") return;
+    for (const driver of this.#drivers) {
+      if (driver.state !== "bound") yield* this.#probe(driver);
+    }
+  }
+
+  /** The driver is bound again in another mode, as with a module parameter; boots keep it. */
+  *#setMode(mode: IrqKind): Process {
+    this.#mode = mode;
+    if (this.state !== "running") return;
+    yield* this.#driversOff();
+    yield* this.#bind();
+  }
+
+  *#hotplug(vcpu: number, on: boolean): Process {
+    if (this.state !== "running" || this.#kernel?.setOnline(vcpu, on) !== true) return;
+    for (const driver of this.#drivers) {
+      if (driver.state !== "bound") continue;
+      yield* on ? driver.cpuOnline(vcpu) : driver.cpuOffline(vcpu);
+    }
+    this.#emit(on ? "guest_cpu_online" : "guest_cpu_offline", { cpu: vcpu });
+  }
+
+  *#startIo(): Process {
+    this.#io = true;
+    if (this.state !== "running") return;
+    for (const driver of this.#drivers) yield* this.#startDriver(driver);
+  }
+
+  *#stopIo(): Process {
+    this.#io = false;
+    if (this.state !== "running") return;
+    for (const driver of this.#drivers) {
+      if (driver.state !== "bound") continue;
+      yield* driver.stopIo();
+      this.#emit("guest_io_stop", { device: driver.device });
+    }
+  }
+}
