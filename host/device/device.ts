@@ -23,15 +23,11 @@ export abstract class Device implements PhysicalDevice {
   readonly fn: PciFunction;
   meter: DeviceMeter | null = null;
   protected env: DeviceEnv | null;
-  /** True if VFIO_DEVICE_RESET can work: FLR, or a PM reset. */
-  readonly canReset: boolean;
 
   protected constructor(spec: DeviceSpec, options: PciFunctionOptions, extra: DeviceExtra) {
     this.spec = spec;
     this.fn = new PciFunction(options);
     this.env = extra.env ?? null;
-    this.canReset =
-      this.fn.flr || options.capabilities.some((cap) => cap.kind === "pm" && !cap.noSoftReset);
   }
 
   get doorbells(): number {

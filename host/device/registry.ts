@@ -2,8 +2,11 @@
 import { unreachable } from "../../src/base/assert.ts";
 import type { DeviceSpec } from "../../src/scenario/types.ts";
 import type { Device } from "./device.ts";
+import { E1000e } from "./e1000e.ts";
 import { Edu } from "./edu.ts";
+import { NecUsbXhci } from "./nec-usb-xhci.ts";
 import { Nvme, type NvmeExtra } from "./nvme.ts";
+import { Rocker } from "./rocker.ts";
 
 /** A device at its power-on state, as firmware hands it to the host kernel. */
 export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
@@ -12,7 +15,13 @@ export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
       return new Nvme(spec, extra);
     case "edu":
       return new Edu(spec, extra);
+    case "e1000e":
+      return new E1000e(spec, extra);
+    case "rocker":
+      return new Rocker(spec, extra);
+    case "nec-usb-xhci":
+      return new NecUsbXhci(spec, extra);
     default:
-      return unreachable(spec.model as never);
+      return unreachable(spec.model);
   }
 }

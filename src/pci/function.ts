@@ -49,6 +49,8 @@ export class PciFunction implements MessageBus {
   /** The bus above; null while the function is connected to nothing: its interrupts vanish. */
   sink: InterruptSink | null = null;
   readonly flr: boolean;
+  /** It can be reset by itself: by FLR, or by a change of its power state. */
+  readonly canReset: boolean;
   readonly #pm: number;
   readonly #resetConfig: Uint8Array;
   #busMaster = false;
@@ -77,6 +79,8 @@ export class PciFunction implements MessageBus {
     this.msix = msix;
     this.flr = flr;
     this.#pm = pm;
+    this.canReset =
+      flr || options.capabilities.some((cap) => cap.kind === "pm" && !cap.noSoftReset);
     this.#resetConfig = this.config.bytes.slice();
     // Power-on state has an empty command register; what firmware set comes after.
     this.config.set(PCI_COMMAND, 2, options.command ?? 0);
