@@ -10,6 +10,8 @@ export const KVM_IRQFD_SIZE = 32;
 
 export const KVM_IRQ_ROUTING_IRQCHIP = 1;
 export const KVM_IRQ_ROUTING_MSI = 2;
+/** Flag of an MSI route: its devid field holds the requester. */
+export const KVM_MSI_VALID_DEVID = 1 << 0;
 /** struct kvm_irq_routing_entry: gsi, type, flags, pad, then 32 bytes of union. */
 export const KVM_IRQ_ROUTING_ENTRY_SIZE = 48;
 export const KVM_IRQ_ROUTING_HEADER_SIZE = 8;
@@ -38,6 +40,7 @@ export function encodeIrqfd(irqfd: KvmIrqfd): Uint8Array {
   return bytes;
 }
 
+/** The struct in an argument of at least KVM_IRQFD_SIZE bytes. */
 export function decodeIrqfd(arg: Uint8Array): KvmIrqfd {
   const words = new DataView(arg.buffer, arg.byteOffset, arg.byteLength);
   return {
@@ -71,8 +74,13 @@ export function encodeRouting(routes: readonly KvmRoute[]): Uint8Array {
   return bytes;
 }
 
-/** The routes of a KVM_SET_GSI_ROUTING argument, or null if it is malformed (-EINVAL). */
+/**
+ * The routes of a KVM_SET_GSI_ROUTING argument, or null if KVM refuses them (-EINVAL): more than
+ * 4096, flags, GSIs out of range, types it does not have. Bytes that are missing make null too:
+ * that is the caller's -EFAULT to find first.
+ */
 export function decodeRouting(arg: Uint8Array): KvmRoute[] | null {
+  if (arg.byteLength < KVM_IRQ_ROUTING_HEADER_SIZE) return null;
   const words = new DataView(arg.buffer, arg.byteOffset, arg.byteLength);
   const nr = words.getUint32(0, true);
   if (nr > KVM_MAX_IRQ_ROUTES || words.getUint32(4, true) !== 0) return null;
@@ -83,6 +91,9 @@ export function decodeRouting(arg: Uint8Array): KvmRoute[] | null {
     const at = KVM_IRQ_ROUTING_HEADER_SIZE + i * KVM_IRQ_ROUTING_ENTRY_SIZE;
     const gsi = words.getUint32(at, true);
     const type = words.getUint32(at + 4, true);
+    const flags = words.getUint32(at + 8, true);
+    if (gsi >= KVM_MAX_IRQ_ROUTES) return null;
+    if ((flags & ~(type === KVM_IRQ_ROUTING_MSI ? KVM_MSI_VALID_DEVID : 0)) !== 0) return null;
     const [a, b, c] = [16, 20, 24].map((o) => words.getUint32(at + o, true)) as [
       number,
       number,
