@@ -88,8 +88,9 @@ function balanceRow(
   FATES.forEach((fate, column) => {
     const at = row * FATES.length + column;
     const host = guest.hostFates[at] ?? 0;
-    const own = guest.guestFates[at] ?? 0;
-    sane &&= isCount(host) && isCount(own);
+    const claimed = guest.guestFates[at] ?? 0;
+    const own = isCount(claimed) ? claimed : 0;
+    sane &&= own === claimed && isCount(host);
     if (host + own !== 0) fates[fate] = host + own;
     guestSum += own;
     sum += host + own;

@@ -38,7 +38,7 @@ export type StageSamples = { readonly [stage: string]: HistogramJson };
 
 const TOTAL = STAGES.length - 1;
 
-/** Histograms of all stages; one recorder a guest, its memory taken when a stage first counts. */
+/** Histograms of all stages, one recorder a guest; pages of counters are touched as values come. */
 export class StageRecorder {
   readonly #histograms: LatencyHistogram[] = STAGES.map(() => new LatencyHistogram());
   readonly #allStages: boolean;

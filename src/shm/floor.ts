@@ -49,6 +49,10 @@ export function pingSide(
     }
     const end = clock.now();
     if (round > 1) out[round - 2] = end - start;
+    if (end >= deadlineNs && round <= rounds) {
+      send(words, PING, ABANDONED, mode);
+      return round - 1;
+    }
     start = end;
   }
   return rounds;
