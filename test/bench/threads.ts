@@ -58,8 +58,9 @@ async function oneWay(context: BenchContext): Promise<BenchResult[]> {
     verify(total !== undefined && total.count > 10_000 && floor !== null, "no samples");
     const value = total!.p50 - floor!.clockNs;
     values.push(value);
-    floors.push(floor!.spinOneWayNs);
-    ratios.push(value / floor!.spinOneWayNs);
+    const raw = floor!.spinOneWayNs!;
+    floors.push(raw);
+    ratios.push(value / raw);
   }
   return [
     {
@@ -91,7 +92,7 @@ async function interrupts(context: BenchContext): Promise<BenchResult[]> {
     const [probe] = guests[0]!.timeline.filter(({ event }) => event === "guest_io_start");
     verify(probe !== undefined, "the guest never started I/O");
     rates.push((guests[0]!.interrupts / (durationNs - probe!.at)) * 1e3);
-    floors.push(1e3 / latency.floor!.spinOneWayNs);
+    floors.push(1e3 / latency.floor!.spinOneWayNs!);
   }
   const value = median(rates);
   return [
