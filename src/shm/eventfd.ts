@@ -11,13 +11,16 @@ import { CACHE_LINE_BYTES } from "./arena.ts";
  * Everything else (carry, big counts, saturation) is a compare-exchange of the whole 64-bit word.
  * Both sizes are single atomic instructions on one cache line, so an update is never torn or lost.
  * If the high word is raised by a write between a reader's look at it and its compare-exchange,
- * that read returns the low part and leaves the rest readable: the sum is still exact.
+ * and the low word is as it was, that read returns the low part and leaves the rest: as if the
+ * read had come before the write.
  *
  * The first look at a word is a plain read, which may be stale: it is a guess and decides nothing.
  * What changes a counter is a compare-exchange, and "empty" is answered by atomic loads only.
  *
  * No loop waits for the other side: a compare-exchange only fails because somebody else's
- * succeeded. The host bounds its tries all the same, since that somebody may mean it badly.
+ * succeeded. What the host calls bounds its tries all the same, since that somebody may mean it
+ * badly. The semaphore flag is the guest's to spoil too: a kernel-side reader reads once a
+ * wake-up, and never until it is empty.
  */
 
 const WORDS_PER_SLOT = CACHE_LINE_BYTES / 4;
@@ -63,7 +66,7 @@ export class EventfdTable {
       if (seen === low) return low === 0;
       low = seen;
     }
-    return true;
+    return this.#signalWide(slot);
   }
 
   #signalWide(slot: number): boolean {
@@ -73,7 +76,14 @@ export class EventfdTable {
       if (count === U64_MAX) return false;
       if (Atomics.compareExchange(this.#wide, at, count, count + 1n) === count) return count === 0n;
     }
-    return true;
+    return this.#signalAlways(at);
+  }
+
+  /** Only a peer that scribbles can make all tries fail; and only for it can the sum wrap. */
+  #signalAlways(at: number): boolean {
+    const count = Atomics.add(this.#wide, at, 1n);
+    if (count === U64_MAX) Atomics.store(this.#wide, at, U64_MAX);
+    return count === 0n;
   }
 
   /**
@@ -124,12 +134,13 @@ export class EventfdTable {
   /** As `read`, exact for every count. */
   readBig(slot: number): bigint {
     const at = slot * WIDES_PER_SLOT;
-    const semaphore = this.#words[slot * WORDS_PER_SLOT + FLAGS_WORD] === FLAG_SEMAPHORE;
+    if (this.#words[slot * WORDS_PER_SLOT + FLAGS_WORD] !== FLAG_SEMAPHORE) {
+      return Atomics.exchange(this.#wide, at, 0n);
+    }
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const count = Atomics.load(this.#wide, at);
       if (count === 0n) return 0n;
-      const rest = semaphore ? count - 1n : 0n;
-      if (Atomics.compareExchange(this.#wide, at, count, rest) === count) return count - rest;
+      if (Atomics.compareExchange(this.#wide, at, count, count - 1n) === count) return 1n;
     }
     return 0n;
   }

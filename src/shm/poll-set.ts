@@ -14,6 +14,8 @@ export class PollSet {
   readonly sources: number;
   readonly #words: Int32Array;
   readonly #summary: Int32Array;
+  /** Word at which the next drain begins, so that busy low sources do not starve high ones. */
+  #next = 0;
 
   constructor(memory: SharedArrayBuffer, offset: number, sources: number) {
     this.sources = sources;
@@ -44,22 +46,41 @@ export class PollSet {
 
   /**
    * Takes ready sources into `out`, ascending within a word, and returns how many. `out` must hold
-   * at least 32; what does not fit stays marked.
+   * at least 32; what does not fit stays marked, and is what the next drain begins with.
    */
   drain(out: Int32Array): number {
-    let taken = 0;
-    for (let s = 0; s < this.#summary.length; s++) {
-      if (Atomics.load(this.#summary, s) === 0) continue;
-      let named = Atomics.exchange(this.#summary, s, 0);
-      while (named !== 0) {
-        const word = s * 32 + 31 - Math.clz32(named & -named);
-        if (taken + 32 > out.length) {
-          Atomics.or(this.#summary, s, named);
-          return taken;
-        }
-        named &= named - 1;
-        if (word < this.#words.length) taken = this.#takeWord(word, out, taken);
+    const first = this.#next >>> 5;
+    const before = (1 << this.#next) - 1;
+    this.#next = -1;
+    let taken = this.#takeSummary(first, ~before, out, 0);
+    for (let s = first + 1; s < this.#summary.length && this.#next < 0; s++) {
+      taken = this.#takeSummary(s, -1, out, taken);
+    }
+    for (let s = 0; s < first && this.#next < 0; s++) {
+      taken = this.#takeSummary(s, -1, out, taken);
+    }
+    if (before !== 0 && this.#next < 0) taken = this.#takeSummary(first, before, out, taken);
+    if (this.#next < 0) this.#next = 0;
+    return taken;
+  }
+
+  /** Takes the words that summary word `s` names within `mask`; sets `#next` if `out` is full. */
+  #takeSummary(s: number, mask: number, out: Int32Array, taken: number): number {
+    if ((Atomics.load(this.#summary, s) & mask) === 0) return taken;
+    let named =
+      mask === -1
+        ? Atomics.exchange(this.#summary, s, 0)
+        : Atomics.and(this.#summary, s, ~mask) & mask;
+    while (named !== 0) {
+      const word = s * 32 + 31 - Math.clz32(named & -named);
+      if (taken + 32 > out.length) {
+        Atomics.or(this.#summary, s, named);
+        this.#next = word;
+        return taken;
       }
+      named &= named - 1;
+      // Bits past the end can only come from a peer that scribbles; they name nothing.
+      if (word < this.#words.length) taken = this.#takeWord(word, out, taken);
     }
     return taken;
   }
@@ -68,7 +89,6 @@ export class PollSet {
     let bits = Atomics.exchange(this.#words, word, 0);
     while (bits !== 0) {
       const source = word * 32 + 31 - Math.clz32(bits & -bits);
-      // Bits past the end can only come from a peer that scribbles; they name nothing.
       if (source < this.sources) out[taken++] = source;
       bits &= bits - 1;
     }

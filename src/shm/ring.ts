@@ -79,19 +79,30 @@ export class RingProducer extends RingEnd {
 export class RingConsumer extends RingEnd {
   #head = 0;
   #tailSeen = 0;
+  /** The last tail that made no sense; 0 slots until it changes. */
+  #nonsense: number | null = null;
 
-  /** Slots ready to be read; -1 if the producer published nonsense (hostile or broken). */
+  /**
+   * Slots ready to be read; -1, once, if the producer published nonsense (hostile or broken). The
+   * nonsense is then ignored until the tail changes: a sane tail goes on where the last one ended.
+   */
   available(): number {
     const tail = Atomics.load(this.control, TAIL);
     const ready = (tail - this.#head) | 0;
-    if (ready < 0 || ready > this.shape.slots) return -1;
+    if (ready < 0 || ready > this.shape.slots) {
+      if (tail === this.#nonsense) return 0;
+      this.#nonsense = tail;
+      return -1;
+    }
+    this.#nonsense = null;
     this.#tailSeen = tail;
     return ready;
   }
 
   /** True if `available` would not be 0. */
   pending(): boolean {
-    return Atomics.load(this.control, TAIL) !== this.#head;
+    const tail = Atomics.load(this.control, TAIL);
+    return tail !== this.#head && tail !== this.#nonsense;
   }
 
   /** Index of the oldest ready slot, or -1; call `available` first. */

@@ -3,9 +3,13 @@ import { CACHE_LINE_BYTES, roundToLine } from "./arena.ts";
 
 /*
  * A record is empty (the host may fill it) or full (the guest may take it). The host fills it for
- * the oldest interrupt under way and leaves it alone while later ones merge with that one, so a
- * sample is never the younger of two. Stamps are written before the request bit or eventfd that
+ * the oldest interrupt under way and leaves it alone while later ones merge with that one, so that
+ * a sample is the older of two. Stamps are written before the request bit or eventfd that
  * publishes them and read after it is taken; the state word orders the hand-over back.
+ *
+ * The limit of one record: an interrupt raised after the guest took the request bit of the last one
+ * and before it took that one's record has no record of its own. If a third one is raised and
+ * merges with it once the record is free, the record, and so the sample, is the third one's.
  */
 
 /** Stages the host stamps, in nanoseconds of the common clock. */
@@ -53,6 +57,11 @@ export class StampTable {
   /** Either side: the interrupt the record is about was dropped. */
   discard(row: number): void {
     Atomics.store(this.#state, this.#stateAt(row), 0);
+  }
+
+  /** Guest: true if a record of `row` is full, that is an interrupt of it is under way. */
+  waits(row: number): boolean {
+    return Atomics.load(this.#state, this.#stateAt(row)) !== 0;
   }
 
   /** Guest: copies the record of `row` into `out` and empties it; false if there is none. */

@@ -1,4 +1,5 @@
 /** Interrupt request registers of a guest's vCPUs in shared memory: the kernel sets, vCPUs take. */
+import { assert } from "../base/assert.ts";
 import { CACHE_LINE_BYTES } from "./arena.ts";
 
 /*
@@ -22,6 +23,7 @@ export class VirtualApic {
   readonly #irr: Int32Array;
 
   constructor(memory: SharedArrayBuffer, offset: number, vcpus: number) {
+    assert(vcpus >= 1 && vcpus <= VCPUS_MAX, `virtual APIC of ${vcpus} vCPUs`);
     this.vcpus = vcpus;
     this.#summary = new Int32Array(memory, offset, Math.ceil(vcpus / VCPUS_PER_SUMMARY));
     this.#irr = new Int32Array(memory, offset + CACHE_LINE_BYTES, vcpus * WORDS_PER_VCPU);
@@ -31,7 +33,7 @@ export class VirtualApic {
     return CACHE_LINE_BYTES * (1 + vcpus);
   }
 
-  /** Requests `vector` (0-255) on `vcpu`; false if it was requested already: coalesced. */
+  /** Requests `vector` (0-255, checked by the caller) on `vcpu` (too); false if it was requested already: coalesced. */
   set(vcpu: number, vector: number): boolean {
     const bit = 1 << (vector & 31);
     const word = vector >>> 5;

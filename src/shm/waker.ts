@@ -1,16 +1,22 @@
 /** Parking and waking a worker: an eventcount on one futex word (Atomics.wait and notify). */
 
 /*
- * The sleeper: epoch = prepare(); look at all its sources; park(epoch) or retract().
+ * The sleeper: epoch = prepare(); look at all its sources; sleep(epoch) or retract().
  * A waker: publish the work; wake().
- * prepare() stores the parked flags and then reads the epoch; wake() reads a parked flag after
- * publishing. All are sequentially consistent, so either the waker sees the flag and moves the
- * epoch, in which case park() returns at once or is notified, or the flag was stored after the
- * waker's look, in which case the sleeper's own look at its sources, later still, sees the work.
+ * prepare() reads the epoch, then sets the parked flags, then come the looks. wake() publishes,
+ * then looks at the flag; if it is set: clears it, then moves the epoch, then notifies.
+ * A waker that finds the flag set moves the epoch that the sleeper has read, so its sleep ends or
+ * does not begin. A waker that finds it clear came before the sleeper set it, and then the
+ * sleeper's look, later still, sees the work; or another waker cleared it after it was set, and
+ * that one moves the epoch later than the sleeper read it. (That is why the epoch is read first: a
+ * slow waker of the sleep before may clear the new flag; read after that, its epoch would hide it.)
  *
  * A sleeper with many wakers (the host) has one flag in the memory of each, and one epoch word
  * that all of them can reach. A hostile waker can spoil the epoch; sleeps are therefore bounded.
  */
+
+/** Longest sleep: what a spoilt epoch can cost the other wakers' sleeper. */
+export const SLEEP_MS_MAX = 100;
 
 /** Tells one sleeping worker that there is work. */
 export interface Waker {
@@ -71,19 +77,22 @@ export class Parker {
 
   /** Announces that this worker is about to sleep; look at all sources after it. */
   prepare(): number {
+    const epoch = Atomics.load(this.#epoch.words, this.#epoch.index);
     for (let i = 0; i < this.#parked.length; i++) {
       const flag = this.#parked[i]!;
       Atomics.store(flag.words, flag.index, 1);
     }
-    return Atomics.load(this.#epoch.words, this.#epoch.index);
+    return epoch;
   }
 
   /**
-   * Sleeps for `timeoutMs` or until woken: "ok"; "not-equal" if the waker came before the sleep.
-   * Always give a time: see above.
+   * Sleeps for `timeoutMs`, at most SLEEP_MS_MAX, or until woken: "ok"; "not-equal" if a waker
+   * came before the sleep.
    */
   sleep(epoch: number, timeoutMs: number): "ok" | "not-equal" | "timed-out" {
-    const outcome = Atomics.wait(this.#epoch.words, this.#epoch.index, epoch, timeoutMs);
+    // Atomics.wait takes NaN for ever.
+    const ms = Math.min(timeoutMs || 0, SLEEP_MS_MAX);
+    const outcome = Atomics.wait(this.#epoch.words, this.#epoch.index, epoch, ms);
     this.retract();
     return outcome;
   }
