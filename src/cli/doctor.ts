@@ -109,7 +109,8 @@ export function floorFinding(floor: FloorResult | null): Finding {
     const advice = "free some cores and try again; results will have no ratio to the floor";
     return { what, found: "could not be measured", verdict: "so-so", advice };
   }
-  const found = `one way: spin ${formatNs(floor.spinOneWayNs)}, park ${formatNs(floor.parkOneWayNs)}`;
+  const spin = formatNs(floor.spinOneWayNs);
+  const found = `one way: spin ${spin}, park ${formatNs(floor.parkOneWayNs)}`;
   if (floor.spinOneWayNs < 5_000) return { what, found, verdict: "good", advice: "" };
   const advice = "spinning threads wait for a core: close other programs, or use --wait park";
   return { what, found, verdict: "so-so", advice };

@@ -31,5 +31,6 @@ function oneLine(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(oneLine).join(", ")}]`;
   const entries = Object.entries(value).sort(compareKeys);
   if (entries.length === 0) return "{}";
-  return `{ ${entries.map(([key, item]) => `${JSON.stringify(key)}: ${oneLine(item)}`).join(", ")} }`;
+  const parts = entries.map(([key, item]) => `${JSON.stringify(key)}: ${oneLine(item)}`);
+  return `{ ${parts.join(", ")} }`;
 }

@@ -1,4 +1,4 @@
-/** Spells out a scenario document (`count`, `every`, defaults by model) and checks that it can be. */
+/** Spells out a scenario document (`count`, defaults by model) and checks that it can be run. */
 import { nameIssues } from "./expect.ts";
 import type { Issue, Path } from "./issues.ts";
 import { DEVICE_MODELS } from "./models.ts";
@@ -82,7 +82,8 @@ function expandDevice(entry: DeviceEntry, index: number, report: Report): Placed
     if (asked === undefined || asked === model[key]) continue;
     const fixed = !model.resizable || (model[key] === 0 && asked > 0);
     if (!fixed) continue;
-    const message = `${entry.model} has ${model[key]} ${key === "msixVectors" ? "MSI-X" : "MSI"} vectors`;
+    const kind = key === "msixVectors" ? "MSI-X" : "MSI";
+    const message = `${entry.model} has ${model[key]} ${kind} vectors`;
     report({ path: [...path, key], message, hint: `leave ${key} out, or use another model` });
   }
   const msiVectors = entry.msiVectors ?? model.msiVectors;
@@ -190,7 +191,8 @@ function driverOf(
   const driver = entry.driver ?? (devices[0] && DEVICE_MODELS[devices[0].model].driver) ?? "nvme";
   for (const device of devices) {
     if (DEVICE_MODELS[device.model].driver === driver) continue;
-    const message = `guest ${entry.name}: driver ${driver} cannot drive ${device.name} (${device.model})`;
+    const what = `${device.name} (${device.model})`;
+    const message = `guest ${entry.name}: driver ${driver} cannot drive ${what}`;
     const hint = "guests drive nvme and edu devices, one kind each; the other models serve conform";
     report({ path: entry.driver === undefined ? path : [...path, "driver"], message, hint });
     break;

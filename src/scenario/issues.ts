@@ -1,4 +1,4 @@
-/** What is wrong with a scenario: a path into it, words, and what to do; and zod's, in our words. */
+/** What is wrong with a scenario: a path into it, words, what to do; and zod's, in our words. */
 import type { z } from "zod";
 import { didYouMean } from "./suggest.ts";
 

@@ -1,4 +1,4 @@
-/** From a scenario's text to a Scenario that can be run, or an error that says where and what to do. */
+/** From a scenario's text to a Scenario that can be run, or an error that says where and why. */
 import { basename } from "node:path";
 import { type InputPlace, UsageError } from "../base/errors.ts";
 import type { Engine } from "../run/result.ts";
@@ -91,7 +91,8 @@ function validate(
 function threadIssues(scenario: Scenario): Issue[] {
   const { length } = scenario.guests;
   if (length <= THREAD_GUESTS_MAX) return [];
-  const message = `${length} guests are too many for the threads engine, which runs ${THREAD_GUESTS_MAX}`;
+  const limit = `the threads engine, which runs ${THREAD_GUESTS_MAX}`;
+  const message = `${length} guests are too many for ${limit}`;
   return [{ path: ["guests"], message, hint: "use --engine virtual, or fewer guests" }];
 }
 

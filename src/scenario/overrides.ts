@@ -2,7 +2,6 @@
 import { parseDocument } from "yaml";
 import { UsageError } from "../base/errors.ts";
 import type { Path } from "./issues.ts";
-import { didYouMean } from "./suggest.ts";
 
 export interface Override {
   /** As given, for messages. */
@@ -61,8 +60,8 @@ function keyIn(container: unknown, part: string, flag: string, above: string): s
     );
     const at = names.indexOf(part);
     if (at >= 0) return at;
-    const count = container.length;
-    const hint = `${where} has 0 to ${count - 1}${didYouMean(part, names) ? `: ${names.join(", ")}` : ""}`;
+    const shown = names.slice(0, 20).join(", ");
+    const hint = `${where} has 0 to ${container.length - 1}${shown === "" ? "" : `: ${shown}`}`;
     throw new UsageError(`${flag}: ${where} has no entry ${part}`, { hint });
   }
   if (typeof container !== "object" || container === null) {

@@ -42,6 +42,15 @@ export function expandTimeline(
       hint: "begin the timeline with { at: 0ms, do: boot }",
     });
   }
+  const end = all.findIndex(({ entry }) => entry.do === "kill" || entry.do === "shutdown");
+  const late = end < 0 ? undefined : all[end + 1];
+  if (late !== undefined) {
+    context.report({
+      path: [...late.path, "do"],
+      message: `${late.entry.do} after ${all[end]!.entry.do}: the VM process is gone by then`,
+      hint: "end the timeline there, or use reboot, reset or crash",
+    });
+  }
   return all.map(({ entry }) => entry);
 }
 

@@ -18,7 +18,7 @@ const TEXT_LENGTH_MAX = 1 << 20;
 
 export interface YamlSource {
   readonly data: unknown;
-  /** Place of the value at `path`, or of its key; of the nearest thing around it if it is absent. */
+  /** Place of the value at `path`, or of its key; of what is around it if it is absent. */
   place(path: Path, atKey?: boolean): InputPlace;
 }
 
