@@ -1,6 +1,6 @@
 /** Driver of QEMU's edu device (docs/specs/edu.rst): raises interrupts of itself and acknowledges. */
 import type { IrqKind } from "../../src/measure/rows.ts";
-import { type Process, sleep, until, WaitQueue } from "../../src/time/process.ts";
+import { type Process, sleep, step, until, WaitQueue } from "../../src/time/process.ts";
 import type { Task } from "../../src/time/scheduler.ts";
 import type { IrqHandler } from "../kernel/irq-table.ts";
 import { IrqVectors } from "../kernel/irq-vectors.ts";
@@ -62,6 +62,7 @@ export class EduDriver implements GuestDriver, IrqHandler {
   }
 
   *startIo(): Process {
+    yield* step();
     const { env, plan } = this.#kernel;
     if (this.state !== "bound" || this.#raiser !== null) return;
     const gap = arrivalGap(plan.spec.workload, env.random(`${plan.spec.name}.${this.device}.edu`));

@@ -186,10 +186,9 @@ export class GuestInterrupts {
     const moments = this.#moments;
     if (this.#full) {
       // Signalled after the loop had looked at the clock: it noticed no earlier than that.
-      const signalled = moments[STAMP_SIGNALLED]!;
-      const woken = wokenNs < signalled ? signalled : wokenNs;
+      const woken = Math.max(wokenNs, moments[STAMP_SIGNALLED]!);
       moments[WOKEN] = woken;
-      moments[INJECTED] = injectedNs < woken ? woken : injectedNs;
+      moments[INJECTED] = Math.max(injectedNs, woken);
     }
     this.#stages.record(moments);
   }

@@ -1,0 +1,140 @@
+/** One VM process: a VMM, the guest kernel on it, and the timeline of what happens to both. */
+import type { GuestMachine, GuestPlan, GuestReport, MachineEnv } from "../src/run/contract.ts";
+import { type GuestPort, publishProgress } from "../src/shm/border.ts";
+import type { TimedEvent } from "../src/time/event-heap.ts";
+import { type Process, until, WaitQueue } from "../src/time/process.ts";
+import type { Task } from "../src/time/scheduler.ts";
+import { TraceRecorder } from "../src/trace/trace.ts";
+import { GuestInterrupts } from "./kernel/interrupts.ts";
+import { IrqTable } from "./kernel/irq-table.ts";
+import { Lifecycle } from "./kernel/lifecycle.ts";
+import type { VirtualMachine } from "./vmm/types.ts";
+import { type Action, parseAction } from "./workload/actions.ts";
+
+export class VmProcess implements GuestMachine {
+  readonly #env: MachineEnv;
+  readonly #plan: GuestPlan;
+  readonly #port: GuestPort;
+  readonly #vm: VirtualMachine;
+  readonly #interrupts: GuestInterrupts;
+  readonly #life: Lifecycle;
+  readonly #actions: Action[] = [];
+  readonly #arrived = new WaitQueue("guest.actions");
+  #timers: TimedEvent[] = [];
+  #task: Task | null = null;
+  #acting = false;
+  #dead = false;
+
+  constructor(env: MachineEnv, plan: GuestPlan, port: GuestPort, vm: VirtualMachine) {
+    this.#env = env;
+    this.#plan = plan;
+    this.#port = port;
+    this.#vm = vm;
+    const table = new IrqTable(vm.vcpus);
+    this.#interrupts = new GuestInterrupts(env, port, vm, table, plan);
+    this.#life = new Lifecycle(env, plan, vm, this.#interrupts);
+  }
+
+  /** Without a `boot` in the timeline the guest boots right away. */
+  start(): void {
+    const { name, timeline } = this.#plan.spec;
+    const { scheduler, clock } = this.#env;
+    const now = clock.now();
+    if (!timeline.some((entry) => entry.do === "boot")) this.#actions.push({ do: "boot" });
+    this.#task = scheduler.spawn(`${name}.vcpu`, this.#run(), name);
+    this.#timers = timeline.map((entry) =>
+      scheduler.at(now + entry.at, () => this.#enqueue(entry), name),
+    );
+  }
+
+  inject(action: string): void {
+    this.#enqueue(parseAction(action));
+  }
+
+  /** A kill does not wait for what is under way; everything else does. */
+  #enqueue(action: Action): void {
+    if (!this.alive()) return;
+    if (action.do === "kill") {
+      this.#kill();
+      return;
+    }
+    this.#actions.push(action);
+    this.#arrived.wakeAll();
+  }
+
+  *#run(): Process {
+    while (!this.#life.quit) {
+      yield* until(this.#arrived, () => this.#actions.length > 0);
+      this.#acting = true;
+      yield* this.#life.perform(this.#actions.shift()!);
+      this.#acting = false;
+    }
+  }
+
+  #kill(): void {
+    this.#dead = true;
+    this.#cancelTimeline();
+    this.#interrupts.disable();
+    for (const driver of this.#life.drivers) driver.halt();
+    if (this.#task !== null) this.#env.scheduler.kill(this.#task);
+    this.#env.tracer.emit("guest_killed");
+  }
+
+  #cancelTimeline(): void {
+    for (const timer of this.#timers) timer.cancelled = true;
+    this.#actions.length = 0;
+  }
+
+  poll(): number {
+    if (!this.alive()) return 0;
+    const did = this.#vm.poll() + this.#interrupts.poll();
+    if (did > 0) publishProgress(this.#port, this.#interrupts.delivered);
+    return did;
+  }
+
+  alive(): boolean {
+    return !this.#dead && !this.#life.quit;
+  }
+
+  busy(): boolean {
+    if (!this.alive()) return false;
+    if (this.#acting || this.#actions.length > 0) return true;
+    return this.#vm.busy() || this.#port.apic.pending();
+  }
+
+  quiesce(): void {
+    this.#cancelTimeline();
+    if (!this.alive()) return;
+    this.#actions.push({ do: "io-stop" });
+    this.#arrived.wakeAll();
+  }
+
+  /** The tokens of a dead process are the engine's to count. */
+  settle(): void {
+    if (!this.alive()) return;
+    this.#vm.settle();
+    this.#interrupts.settle();
+  }
+
+  report(): GuestReport {
+    const { tracer } = this.#env;
+    const counters: Record<string, number> = {
+      boots: this.#life.boots,
+      spurious: this.#interrupts.spurious,
+      repeatedLevels: this.#interrupts.repeated,
+    };
+    for (const driver of this.#life.drivers) {
+      for (const [name, count] of Object.entries(driver.counters())) {
+        counters[`${driver.device}.${name}`] = count;
+      }
+    }
+    return {
+      name: this.#plan.spec.name,
+      latency: this.#interrupts.stages.toJSON(),
+      interrupts: this.#interrupts.delivered,
+      counters,
+      trace: tracer instanceof TraceRecorder ? tracer.events : [],
+      state: this.#dead ? "killed" : this.#life.state,
+    };
+  }
+}

@@ -1,0 +1,44 @@
+/** Timed actions of a guest's timeline, and the same as a user injects them by name. */
+import { UsageError } from "../../src/base/errors.ts";
+import type { TimelineAction, TimelineEntry } from "../../src/scenario/types.ts";
+
+/** What to do, without a time. */
+export type Action = Omit<TimelineEntry, "at">;
+
+const ACTIONS: readonly TimelineAction[] = [
+  "boot",
+  "reboot",
+  "reset",
+  "crash",
+  "shutdown",
+  "kill",
+  "unbind",
+  "bind",
+  "mode",
+  "cpu-offline",
+  "cpu-online",
+  "io-start",
+  "io-stop",
+];
+
+const MODES = ["intx", "msi", "msix"] as const;
+
+/** `mode intx`, `cpu-offline 3`, `reboot`: an action with its argument, as a user types it. */
+export function parseAction(text: string): Action {
+  const [name = "", argument] = text.trim().split(/\s+/);
+  const action = ACTIONS.find((known) => known === name);
+  if (action === undefined) {
+    throw new UsageError(`unknown guest action "${name}"`, {
+      hint: `one of ${ACTIONS.join(", ")}`,
+    });
+  }
+  if (action === "mode") {
+    const to = MODES.find((mode) => mode === argument);
+    if (to === undefined) throw new UsageError(`mode to what?`, { hint: MODES.join(", ") });
+    return { do: action, to };
+  }
+  if (action !== "cpu-offline" && action !== "cpu-online") return { do: action };
+  const cpu = Number(argument);
+  if (!Number.isInteger(cpu) || cpu < 0) throw new UsageError(`${action}: which CPU?`);
+  return { do: action, cpu };
+}
