@@ -17,6 +17,12 @@ export const NVME_REG_ACQ = 0x30;
  */
 export const NVME_REG_IOQ = 0xf00;
 /**
+ * Ours: interrupt vector of I/O queue 1, which queue q shares or follows (vector + q - 1), as a
+ * driver says it with each Create I/O Completion Queue. 1 after a controller reset; a driver that
+ * was granted one vector only writes 0.
+ */
+export const NVME_REG_IOV = 0xf04;
+/**
  * Doorbells, stride 0: queue q's submission tail is doorbell 2q, its completion head 2q + 1.
  * Reads, which the specification leaves open, give the device's own end of that queue: the last
  * tail it has completed, and how many completions it has posted.

@@ -2,9 +2,10 @@
  * An NVMe controller (NVM Express 1.4) as far as its interrupts go, laid out like QEMU's.
  *
  * Queue pair 0 is the admin queue, which exists while the controller is ready; I/O queues come and
- * go with NVME_REG_IOQ. Queue q interrupts on vector q, on INTx if no message interrupt is on. No
- * commands are fetched and no completions written: a submission doorbell that moves is work, which
- * ends `serviceNs` later with one interrupt for everything that was submitted when it began.
+ * go with NVME_REG_IOQ. Queue q interrupts on vector q (but see NVME_REG_IOV), on INTx if no message
+ * interrupt is on. No commands are fetched and no completions written: a submission doorbell that
+ * moves is work, which ends `serviceNs` later with one interrupt for everything that was submitted
+ * when it began.
  */
 import type { CapabilitySpec } from "../../src/pci/function.ts";
 import type { DeviceSpec, WorkloadSpec } from "../../src/scenario/types.ts";
@@ -29,6 +30,7 @@ import {
   NVME_REG_INTMC,
   NVME_REG_INTMS,
   NVME_REG_IOQ,
+  NVME_REG_IOV,
   NVME_REG_VS,
   NVME_VS_1_4,
 } from "./nvme-regs.ts";
@@ -98,6 +100,7 @@ export class Nvme extends Device implements LoadTarget {
   #aqa = 0;
   readonly #queueBases = new Uint32Array(4);
   #ioQueues = 0;
+  #firstIoVector = 1;
 
   constructor(spec: DeviceSpec, extra: NvmeExtra = {}) {
     super(
@@ -190,12 +193,13 @@ export class Nvme extends Device implements LoadTarget {
   #interrupt(queue: number, atNs: number): void {
     this.#posted[queue]!++;
     const { msi, msix } = this.fn;
+    const vector = queue === 0 ? 0 : this.#firstIoVector + queue - 1;
     if (msix?.enabled === true) {
-      this.raise("msix", queue < msix.vectors ? queue : queue % msix.vectors, atNs);
+      this.raise("msix", vector < msix.vectors ? vector : vector % msix.vectors, atNs);
       return;
     }
     if (msi?.enabled === true) {
-      this.raise("msi", queue % msi.allotted, atNs);
+      this.raise("msi", vector % msi.allotted, atNs);
       return;
     }
     if (this.#unacknowledged[queue] === 0) {
@@ -248,6 +252,7 @@ export class Nvme extends Device implements LoadTarget {
   #disableController(): void {
     this.#setIoQueues(0);
     this.#clearQueue(0);
+    this.#firstIoVector = 1;
     this.#intms = 0;
     this.#csts = 0;
   }
@@ -299,6 +304,8 @@ export class Nvme extends Device implements LoadTarget {
         return this.#aqa;
       case NVME_REG_IOQ:
         return this.#ioQueues;
+      case NVME_REG_IOV:
+        return this.#firstIoVector;
       default:
         return 0;
     }
@@ -320,6 +327,7 @@ export class Nvme extends Device implements LoadTarget {
     else if (offset === NVME_REG_AQA) this.#aqa = value;
     else if (offset === NVME_REG_INTMS) this.#setIntms(this.#intms | value);
     else if (offset === NVME_REG_INTMC) this.#setIntms(this.#intms & ~value);
+    else if (offset === NVME_REG_IOV) this.#firstIoVector = value & 0x7ff;
     else if (offset === NVME_REG_IOQ && (this.#csts & NVME_CSTS_RDY) !== 0) {
       this.#setIoQueues(value);
     }
