@@ -17,7 +17,10 @@ export interface VirtualFunction {
 export interface VirtualMachine {
   readonly vcpus: number;
   readonly functions: readonly VirtualFunction[];
-  /** Powers on: opens the devices, realizes them, first system reset. */
+  /**
+   * Powers on: opens the devices, realizes them, first system reset. Throws RealizeError
+   * (errors.ts) where the VMM prints an error and exits; what it had open is closed then.
+   */
   realize(): Process;
   configRead(fn: VirtualFunction, offset: number, size: number): Process<number>;
   configWrite(fn: VirtualFunction, offset: number, size: number, value: number): Process;
@@ -32,6 +35,13 @@ export interface VirtualMachine {
   ioapicWrite(pin: number, low: number, high: number): Process;
   /** EOI of a level-triggered vector reached the irqchip. Edge vectors need no call. */
   eoi(vcpu: number, vector: number): void;
+  /**
+   * Called when the host wants a device back (vfio's REQ eventfd): a hot-plug event. The guest lets
+   * go of the device and ejects it; while nobody is set, the request is only counted.
+   */
+  onUnplugRequest: ((fn: VirtualFunction) => void) | null;
+  /** The guest has let go of the device: the VMM gives it back to the host. */
+  eject(fn: VirtualFunction): Process;
   /** System reset: every device is reset, all interrupt state of the guest is gone. */
   systemReset(): Process;
   /** Orderly end of the VM process: nothing is asked of the kernel, fds just close. */
@@ -40,6 +50,8 @@ export interface VirtualMachine {
   poll(): number;
   /** True while a call to the host is unanswered or a handler has not ended. */
   busy(): boolean;
+  /** What the VMM asked of the kernel and what went wrong, by name, for the report. */
+  counters(): Readonly<Record<string, number>>;
   /** Counts tokens that wait in eventfds and in the emulated PBA. */
   settle(): void;
 }

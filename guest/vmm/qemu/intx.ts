@@ -1,0 +1,159 @@
+/** INTx of an assigned device: eventfd, irqfd with resample, end of interrupt (hw/vfio/pci.c). */
+import { EMFILE } from "../../../src/base/errno.ts";
+import type { Process } from "../../../src/time/process.ts";
+import { PCI_INTERRUPT_PIN } from "../../../src/uapi/pci-regs.ts";
+import { VFIO_PCI_INTX_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
+import {
+  SET_EVENTFD_TRIGGER,
+  SET_EVENTFD_UNMASK,
+  SET_NONE_MASK,
+  SET_NONE_TRIGGER,
+  SET_NONE_UNMASK,
+} from "./irq-set.ts";
+import { HANDLER_INTX, type Notifier } from "./main-loop.ts";
+import type { VfioPciDevice } from "./vfio-pci.ts";
+
+/** The interrupt controller behind the emulated INTx wires. */
+export interface WireSink {
+  setWire(pin: number, asserted: boolean): void;
+}
+
+export class VfioIntx {
+  readonly #device: VfioPciDevice;
+  /** GSI the chipset routes it to at present. */
+  pin: number;
+  /** The eventfd was read and the guest has not been seen to deal with it: BARs are trapped. */
+  pending = false;
+  #interrupt: Notifier | null = null;
+  /** With KVM: the resample eventfd, which unmasks in the kernel. */
+  #unmask: Notifier | null = null;
+
+  constructor(device: VfioPciDevice) {
+    this.#device = device;
+    this.pin = device.ctx.profile.realizeGsi ?? device.slot.intxPin;
+  }
+
+  get #row(): number {
+    return this.#device.row("intx", 0);
+  }
+
+  *#set(flags: number, count = 1, fds: readonly number[] = []): Process<number> {
+    return yield* this.#device.client.setIrqs(VFIO_PCI_INTX_IRQ_INDEX, 0, count, flags, fds);
+  }
+
+  /** vfio_intx_enable: 0 (also for a device without a pin) or a negative errno. */
+  *enable(): Process<number> {
+    const { ctx, slot, fn } = this.#device;
+    if (fn.configRead(PCI_INTERRUPT_PIN, 1) === 0) return 0;
+    const interrupt = yield* ctx.loop.newNotifier(this.#row, true);
+    if (interrupt === null) return -EMFILE;
+    ctx.loop.setHandler(interrupt, HANDLER_INTX, slot.index, 0);
+    const result = yield* this.#set(SET_EVENTFD_TRIGGER, 1, [interrupt.fd]);
+    if (result !== 0) {
+      yield* ctx.loop.closeNotifier(interrupt);
+      ctx.counters.add("intx_errors");
+      return result;
+    }
+    this.#interrupt = interrupt;
+    yield* this.#enableKvm();
+    this.#device.mode = "intx";
+    ctx.env.tracer.emit("vfio_intx_enable_qemu", { device: slot.name });
+    return 0;
+  }
+
+  /** vfio_intx_enable_kvm: from here the kernel injects and unmasks by itself. */
+  *#enableKvm(): Process {
+    const { loop, kvm } = this.#device.ctx;
+    const interrupt = this.#interrupt!;
+    if (kvm === null) return;
+    loop.clearHandler(interrupt);
+    yield* this.#set(SET_NONE_MASK);
+    this.#settled();
+    const unmask = yield* loop.newNotifier(-1);
+    const added = unmask === null ? -EMFILE : yield* kvm.addIrqfd(interrupt, unmask, this.pin);
+    if (added === 0) {
+      yield* this.#set(SET_EVENTFD_UNMASK, 1, [unmask!.fd]);
+      this.#unmask = unmask;
+    } else {
+      if (unmask !== null) yield* loop.closeNotifier(unmask);
+      loop.setHandler(interrupt, HANDLER_INTX, this.#device.slot.index, 0);
+    }
+    yield* this.#set(SET_NONE_UNMASK);
+  }
+
+  /** vfio_intx_disable_kvm: masked, nobody listening, then QEMU takes over. */
+  *#disableKvm(): Process {
+    const { loop, kvm } = this.#device.ctx;
+    const unmask = this.#unmask;
+    if (unmask === null) return;
+    yield* this.#set(SET_NONE_MASK);
+    this.#settled();
+    yield* kvm!.removeIrqfd(this.#interrupt!, this.pin);
+    // The kernel's side of the unmask eventfd goes with the descriptor.
+    yield* loop.closeNotifier(unmask);
+    loop.setHandler(this.#interrupt!, HANDLER_INTX, this.#device.slot.index, 0);
+    this.#unmask = null;
+    yield* this.#set(SET_NONE_UNMASK);
+  }
+
+  /** vfio_intx_disable. */
+  *disable(): Process {
+    const { ctx, slot } = this.#device;
+    yield* this.#disableKvm();
+    yield* this.#set(SET_NONE_TRIGGER, 0);
+    this.#settled();
+    this.#device.mode = "none";
+    yield* ctx.loop.closeNotifier(this.#interrupt!);
+    this.#interrupt = null;
+    ctx.env.tracer.emit("vfio_intx_disable_qemu", { device: slot.name });
+  }
+
+  /** Nothing pending, wire low. */
+  #settled(): void {
+    this.pending = false;
+    this.#device.fn.deassertIntx();
+  }
+
+  /** vfio_intx_routing_notifier: firmware or kernel moved the interrupt to another GSI. */
+  *route(pin: number): Process {
+    if (pin === this.pin) return;
+    const on = this.#device.mode === "intx";
+    if (on) yield* this.#disableKvm();
+    const { fn } = this.#device;
+    const high = fn.intxWire;
+    if (high) this.#device.wire(false);
+    this.pin = pin;
+    if (high) this.#device.wire(true);
+    if (!on) return;
+    yield* this.#enableKvm();
+    yield* this.endOfInterrupt();
+  }
+
+  /** vfio_intx_interrupt: the eventfd was readable. */
+  fired(): void {
+    if (this.pending) return;
+    this.pending = true;
+    this.#device.fn.raise("intx", 0);
+  }
+
+  /**
+   * The guest touched a BAR, which QEMU takes for the end of the interrupt. A vCPU that does so
+   * before the handler has run does not end it here: real QEMU then interrupts twice for one cause.
+   */
+  *barAccessed(): Process {
+    if (this.due) yield* this.endOfInterrupt();
+  }
+
+  /** True if the next access of a BAR ends an interrupt. */
+  get due(): boolean {
+    return this.pending && !this.#device.ctx.tokens.levelWaits(this.#row);
+  }
+
+  /** vfio_intx_eoi: wire low, unmask in the kernel, which signals again if the device still does. */
+  *endOfInterrupt(): Process {
+    if (!this.pending) return;
+    this.#settled();
+    this.#device.ctx.env.tracer.emit("vfio_intx_eoi", { device: this.#device.slot.name });
+    yield* this.#set(SET_NONE_UNMASK);
+  }
+}

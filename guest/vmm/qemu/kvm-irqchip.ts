@@ -1,0 +1,106 @@
+/** QEMU's side of KVM's in-kernel irqchip: GSI routes and irqfds (accel/kvm/kvm-all.c). */
+import { ENOSPC } from "../../../src/base/errno.ts";
+import type { Process } from "../../../src/time/process.ts";
+import {
+  encodeIrqfd,
+  encodeRouting,
+  KVM_IRQFD,
+  KVM_IRQFD_FLAG_DEASSIGN,
+  KVM_IRQFD_FLAG_RESAMPLE,
+  KVM_MAX_IRQ_ROUTES,
+  KVM_SET_GSI_ROUTING,
+  type KvmRoute,
+} from "../../../src/uapi/kvm.ts";
+import type { Syscalls } from "../../syscalls.ts";
+import type { Counters } from "../counters.ts";
+import type { Notifier } from "./main-loop.ts";
+
+/** KVM_IRQCHIP_*: the two 8259s and the IOAPIC. */
+const PIC_MASTER = 0;
+const PIC_SLAVE = 1;
+const IOAPIC = 2;
+const IOAPIC_PINS = 24;
+/** KVM_CAP_IRQ_ROUTING says 4096, of which QEMU leaves one. */
+const GSI_COUNT = 4095;
+
+export interface MsiMessage {
+  readonly addressLo: number;
+  readonly addressHi: number;
+  readonly data: number;
+}
+
+/** The PC's legacy routes (hw/i386/kvm/apic.c): 38 of them; GSI 2 stays free. */
+function legacyRoutes(): KvmRoute[] {
+  const routes: KvmRoute[] = [];
+  const add = (gsi: number, irqchip: number, pin: number): void => {
+    routes.push({ gsi, type: "irqchip", irqchip, pin });
+  };
+  for (let irq = 0; irq < 8; irq++) if (irq !== 2) add(irq, PIC_MASTER, irq);
+  for (let irq = 8; irq < 16; irq++) add(irq, PIC_SLAVE, irq - 8);
+  for (let pin = 0; pin < IOAPIC_PINS; pin++) if (pin !== 2) add(pin, IOAPIC, pin === 0 ? 2 : pin);
+  return routes;
+}
+
+export class KvmIrqchip {
+  /** The VM's file descriptor. */
+  readonly vmFd: number;
+  readonly #sys: Syscalls;
+  readonly #counters: Counters;
+  readonly #legacy = legacyRoutes();
+  readonly #msi = new Map<number, KvmRoute>();
+  readonly #usedGsis = new Set(this.#legacy.map(({ gsi }) => gsi));
+
+  constructor(sys: Syscalls, vmFd: number, counters: Counters) {
+    this.#sys = sys;
+    this.vmFd = vmFd;
+    this.#counters = counters;
+  }
+
+  /** kvm_irqchip_add_msi_route: a GSI, or -ENOSPC; the kernel learns of it with the next commit. */
+  addMsiRoute(message: MsiMessage): number {
+    if (this.#legacy.length + this.#msi.size >= KVM_MAX_IRQ_ROUTES) return -ENOSPC;
+    let gsi = 0;
+    while (this.#usedGsis.has(gsi)) gsi++;
+    if (gsi >= GSI_COUNT) return -ENOSPC;
+    this.#usedGsis.add(gsi);
+    this.updateMsiRoute(gsi, message);
+    return gsi;
+  }
+
+  /** kvm_irqchip_update_msi_route. */
+  updateMsiRoute(gsi: number, message: MsiMessage): void {
+    this.#msi.set(gsi, { gsi, type: "msi", ...message });
+  }
+
+  /** kvm_irqchip_release_virq: the GSI is free; the kernel keeps the route until the next commit. */
+  releaseVirq(gsi: number): void {
+    this.#msi.delete(gsi);
+    this.#usedGsis.delete(gsi);
+  }
+
+  /** kvm_irqchip_commit_routes: the whole table, each time. */
+  *commitRoutes(): Process {
+    const arg = encodeRouting([...this.#legacy, ...this.#msi.values()]);
+    yield* this.#ioctl("kvm_set_gsi_routing", KVM_SET_GSI_ROUTING, arg);
+  }
+
+  /** kvm_irqchip_add_irqfd_notifier_gsi: 0 or a negative errno. */
+  *addIrqfd(event: Notifier, resample: Notifier | null, gsi: number): Process<number> {
+    const flags = resample === null ? 0 : KVM_IRQFD_FLAG_RESAMPLE;
+    const arg = encodeIrqfd({ fd: event.fd, gsi, flags, resamplefd: resample?.fd ?? 0 });
+    return yield* this.#ioctl("kvm_irqfd_assign", KVM_IRQFD, arg);
+  }
+
+  /** kvm_irqchip_remove_irqfd_notifier_gsi. */
+  *removeIrqfd(event: Notifier, gsi: number): Process<number> {
+    const arg = encodeIrqfd({ fd: event.fd, gsi, flags: KVM_IRQFD_FLAG_DEASSIGN, resamplefd: 0 });
+    return yield* this.#ioctl("kvm_irqfd_deassign", KVM_IRQFD, arg);
+  }
+
+  *#ioctl(name: string, cmd: number, arg: Uint8Array): Process<number> {
+    this.#counters.add(name);
+    const { ret } = yield* this.#sys.ioctl(this.vmFd, cmd, arg);
+    if (ret < 0) this.#counters.add(`${name}_failed`);
+    return ret;
+  }
+}

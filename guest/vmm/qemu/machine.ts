@@ -1,0 +1,300 @@
+/** A QEMU process with a q35 machine: vCPU exits, main loop, system reset, end. */
+import { assert } from "../../../src/base/assert.ts";
+import { errnoName } from "../../../src/base/errno.ts";
+import { FATE } from "../../../src/measure/fates.ts";
+import type { DeviceRows } from "../../../src/measure/rows.ts";
+import type { GuestPlan, MachineEnv } from "../../../src/run/contract.ts";
+import type { DeviceSpec } from "../../../src/scenario/types.ts";
+import { type GuestPort, ringDoorbell } from "../../../src/shm/border.ts";
+import { Mutex, type Process, sleep, withLock } from "../../../src/time/process.ts";
+import { Syscalls } from "../../syscalls.ts";
+import { Counters } from "../counters.ts";
+import { RealizeError } from "../errors.ts";
+import { Tokens } from "../tokens.ts";
+import type { VirtualFunction, VirtualMachine } from "../types.ts";
+import type { QemuContext } from "./context.ts";
+import type { WireSink } from "./intx.ts";
+import { IoApic } from "./ioapic.ts";
+import { KvmIrqchip } from "./kvm-irqchip.ts";
+import { MainLoop, type MainLoopSink } from "./main-loop.ts";
+import { QEMU_PROFILES } from "./profile.ts";
+import { VfioPciDevice } from "./vfio-pci.ts";
+
+/** GSIs 16 to 23 are the PCI lines of a q35. */
+const FIRST_PCI_PIN = 16;
+const PCI_PINS = 8;
+const DEAD = FATE["dropped-guest-dead"];
+
+class QemuFunction implements VirtualFunction {
+  readonly index: number;
+  readonly spec: DeviceSpec;
+  readonly rows: DeviceRows;
+  readonly doorbellBase: number;
+  readonly intxPin: number;
+
+  constructor(plan: GuestPlan, index: number) {
+    this.index = index;
+    this.spec = plan.devices[index]!;
+    this.rows = plan.rows[index]!;
+    this.doorbellBase = plan.doorbells[index]!.base;
+    this.intxPin = FIRST_PCI_PIN + (index % PCI_PINS);
+  }
+}
+
+export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
+  readonly vcpus: number;
+  readonly functions: readonly QemuFunction[];
+  onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
+  readonly #env: MachineEnv;
+  readonly #plan: GuestPlan;
+  readonly #port: GuestPort;
+  readonly #sys: Syscalls;
+  readonly #counters = new Counters();
+  readonly #tokens: Tokens;
+  readonly #loop: MainLoop;
+  /** The userspace path's interrupt controller; the irqfd path has it in the kernel. */
+  readonly #ioapic: IoApic | null;
+  /** The big QEMU lock: vCPU exits and the main loop's handlers take turns. */
+  readonly #bql = new Mutex("bql");
+  readonly #devices: VfioPciDevice[] = [];
+  #kvmFd = -1;
+  /** Handlers that were started and have not ended. */
+  #tasks = 0;
+  #ended = false;
+
+  constructor(env: MachineEnv, plan: GuestPlan, port: GuestPort) {
+    this.#env = env;
+    this.#plan = plan;
+    this.#port = port;
+    this.vcpus = plan.spec.vcpus;
+    this.functions = plan.devices.map((_, index) => new QemuFunction(plan, index));
+    this.#sys = new Syscalls(port);
+    this.#tokens = new Tokens(env, port);
+    this.#loop = new MainLoop(env, port, this.#sys, this.#tokens);
+    const userspace = plan.spec.path === "userspace";
+    this.#ioapic = userspace
+      ? new IoApic((pin, vcpu, vector) => this.#pinFired(pin, vcpu, vector))
+      : null;
+  }
+
+  *realize(): Process {
+    yield* withLock(this.#bql, () => this.#powerOn());
+  }
+
+  *#powerOn(): Process {
+    try {
+      const ctx = yield* this.#createContext();
+      for (const fn of this.functions) {
+        const { index, rows, intxPin } = fn;
+        const slot = { index, name: fn.spec.name, rows, intxPin };
+        const device = yield* VfioPciDevice.realize(ctx, slot, this);
+        const table = device.fn.msix?.vectors ?? 0;
+        assert(table <= rows.msix, () => `${slot.name}: ${table} MSI-X vectors, ${rows.msix} rows`);
+        this.#devices.push(device);
+      }
+      yield* this.#resetDevices();
+    } catch (error) {
+      if (error instanceof RealizeError) yield* this.#exit();
+      throw error;
+    }
+  }
+
+  *#createContext(): Process<QemuContext> {
+    let kvm: KvmIrqchip | null = null;
+    if (this.#plan.spec.path === "irqfd") {
+      this.#kvmFd = yield* this.#sys.open("/dev/kvm");
+      if (this.#kvmFd < 0) throw new RealizeError(`/dev/kvm: ${errnoName(this.#kvmFd)}`);
+      kvm = new KvmIrqchip(this.#sys, this.#kvmFd, this.#counters);
+      yield* kvm.commitRoutes();
+    }
+    return {
+      env: this.#env,
+      profile: QEMU_PROFILES[this.#plan.spec.vmmVersion],
+      sys: this.#sys,
+      counters: this.#counters,
+      tokens: this.#tokens,
+      loop: this.#loop,
+      kvm,
+    };
+  }
+
+  *#resetDevices(): Process {
+    for (const device of this.#devices) if (device.present) yield* device.reset();
+  }
+
+  *systemReset(): Process {
+    yield* withLock(this.#bql, () => this.#reset());
+  }
+
+  *#reset(): Process {
+    yield* this.#resetDevices();
+    this.#ioapic?.reset();
+  }
+
+  #device(fn: VirtualFunction): VfioPciDevice {
+    const device = this.#devices[(fn as QemuFunction).index];
+    assert(device !== undefined, "a device is used before it is realized");
+    return device;
+  }
+
+  *configRead(fn: VirtualFunction, offset: number, size: number): Process<number> {
+    yield* sleep(this.#env.costs.mmioExit);
+    return yield* withLock(this.#bql, () => this.#device(fn).configRead(offset, size));
+  }
+
+  *configWrite(fn: VirtualFunction, offset: number, size: number, value: number): Process {
+    yield* sleep(this.#env.costs.mmioExit);
+    yield* withLock(this.#bql, () => this.#device(fn).configWrite(offset, size, value));
+  }
+
+  *mmioRead(fn: VirtualFunction, bar: number, offset: number, size: number): Process<number> {
+    const device = this.#device(fn);
+    if (!device.traps(bar, offset)) return yield* device.barRead(bar, offset, size);
+    yield* sleep(this.#env.costs.mmioExit);
+    return yield* withLock(this.#bql, () => device.barRead(bar, offset, size));
+  }
+
+  *mmioWrite(
+    fn: VirtualFunction,
+    bar: number,
+    offset: number,
+    size: number,
+    value: number,
+  ): Process {
+    const device = this.#device(fn);
+    if (!device.traps(bar, offset)) {
+      yield* device.barWrite(bar, offset, size, value);
+      return;
+    }
+    yield* sleep(this.#env.costs.mmioExit);
+    yield* withLock(this.#bql, () => device.barWrite(bar, offset, size, value));
+  }
+
+  ringDoorbell(fn: VirtualFunction, queue: number, value: number): void {
+    ringDoorbell(this.#port, fn.doorbellBase + queue, value);
+    const { intx } = this.#device(fn);
+    // While an INTx is pending QEMU traps the BARs, doorbells among them.
+    if (intx.due) this.#spawn("vfio_intx_eoi", () => intx.barAccessed());
+  }
+
+  *routeIntx(fn: VirtualFunction, pin: number): Process {
+    yield* withLock(this.#bql, () => this.#device(fn).intx.route(pin));
+  }
+
+  *ioapicWrite(pin: number, low: number, high: number): Process {
+    yield* sleep(this.#env.costs.mmioExit);
+    if (this.#ioapic !== null) this.#ioapic.write(pin, low, high);
+    else yield* this.#sys.vmexit(this.#kvmFd, { reason: "ioapic-write", pin, low, high });
+  }
+
+  eoi(vcpu: number, vector: number): void {
+    if (this.#ended) return;
+    const ioapic = this.#ioapic;
+    if (ioapic === null) {
+      this.#sys.postVmexit(this.#kvmFd, { reason: "eoi", vcpu, vector });
+      return;
+    }
+    for (const pin of ioapic.pinsInService(vector)) {
+      this.#endLevel(pin);
+      ioapic.endOfInterrupt(pin);
+    }
+  }
+
+  /**
+   * A driver that handles INTx without touching a BAR would be interrupted by real QEMU until it
+   * does. Here its EOI ends the interrupt as well.
+   */
+  #endLevel(pin: number): void {
+    for (const { intx, mode } of this.#devices) {
+      if (mode !== "intx" || intx.pin !== pin || !intx.due) continue;
+      this.#spawn("vfio_intx_eoi", () => intx.barAccessed());
+    }
+  }
+
+  /** Starts a handler that has to ask the kernel; under the lock, like every other. */
+  #spawn(name: string, body: () => Process): void {
+    this.#tasks++;
+    this.#env.scheduler.spawn(name, this.#run(body));
+  }
+
+  *#run(body: () => Process): Process {
+    try {
+      yield* withLock(this.#bql, body);
+    } finally {
+      this.#tasks--;
+    }
+  }
+
+  /** WireSink: QEMU's emulated INTx wires end at its IOAPIC. */
+  setWire(pin: number, asserted: boolean): void {
+    this.#ioapic?.setLevel(pin, asserted);
+  }
+
+  /** The IOAPIC interrupts for whoever holds the pin and has not been delivered. */
+  #pinFired(pin: number, vcpu: number, vector: number): void {
+    for (const device of this.#devices) {
+      if (device.mode !== "intx" || device.intx.pin !== pin || !device.fn.takeIntx()) continue;
+      this.#tokens.injectLevel(device.row("intx", 0), vcpu, vector);
+    }
+  }
+
+  /** MainLoopSink. Hot path. */
+  vectorFired(device: number, vector: number): void {
+    this.#devices[device]!.vectorFired(vector);
+  }
+
+  intxFired(device: number): void {
+    this.#devices[device]!.intx.fired();
+  }
+
+  /** vfio_err_notifier_handler: an uncorrectable error, at which QEMU stops the machine. */
+  errFired(_device: number): void {
+    this.#counters.add("err_notified");
+  }
+
+  /** vfio_req_notifier_handler: the host wants the device back. */
+  reqFired(device: number): void {
+    this.#counters.add("req_notified");
+    this.onUnplugRequest?.(this.functions[device]!);
+  }
+
+  *eject(fn: VirtualFunction): Process {
+    const device = this.#device(fn);
+    if (device.present) yield* withLock(this.#bql, () => device.unrealize());
+  }
+
+  *quit(): Process {
+    yield* withLock(this.#bql, () => this.#exit());
+  }
+
+  /** exit(2): the kernel closes what is open, devices before the eventfds they signal. */
+  *#exit(): Process {
+    this.#ended = true;
+    for (const { client, present } of this.#devices) {
+      if (present) yield* this.#sys.close(client.fd);
+    }
+    if (this.#kvmFd >= 0) yield* this.#sys.close(this.#kvmFd);
+    this.#loop.settle(DEAD);
+    for (const device of this.#devices) device.settle(DEAD);
+  }
+
+  poll(): number {
+    const work = this.#sys.poll();
+    // A vCPU holds the lock: the main loop waits, and so do the eventfds.
+    if (this.#bql.locked || this.#ended) return work;
+    return work + this.#loop.run(this);
+  }
+
+  busy(): boolean {
+    return this.#sys.unanswered > 0 || this.#tasks > 0 || this.#bql.locked;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.#counters.all();
+  }
+
+  settle(): void {
+    this.#loop.settle();
+    for (const device of this.#devices) device.settle();
+  }
+}

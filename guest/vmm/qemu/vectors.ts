@@ -1,0 +1,141 @@
+/** VFIOMSIVector and what MSI and MSI-X do with it alike (hw/vfio/pci.c). */
+import type { Process } from "../../../src/time/process.ts";
+import { VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "./irq-set.ts";
+import type { MsiMessage } from "./kvm-irqchip.ts";
+import { HANDLER_VECTOR, type Notifier } from "./main-loop.ts";
+import type { VfioPciDevice } from "./vfio-pci.ts";
+
+/** Two eventfds: QEMU reads `interrupt`, KVM's irqfd takes `kvmInterrupt`. */
+export interface MsiVector {
+  use: boolean;
+  /** GSI of its KVM route, or -1. An entry that was never used has what g_new0 left: 0. */
+  virq: number;
+  interrupt: Notifier | null;
+  kvmInterrupt: Notifier | null;
+}
+
+export class VectorSet {
+  readonly kind: "msi" | "msix";
+  readonly #device: VfioPciDevice;
+  readonly #index: number;
+  /** Vectors the kernel was asked for: one more than the highest used. */
+  nr = 0;
+  vectors: MsiVector[] = [];
+
+  constructor(device: VfioPciDevice, kind: "msi" | "msix") {
+    this.#device = device;
+    this.kind = kind;
+    this.#index = kind === "msi" ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_MSIX_IRQ_INDEX;
+  }
+
+  /** g_new0. */
+  allocate(count: number): void {
+    this.vectors = Array.from({ length: count }, () => ({
+      use: false,
+      virq: 0,
+      interrupt: null,
+      kvmInterrupt: null,
+    }));
+  }
+
+  /** First use: its own eventfd. False if there are no more descriptors to be had. */
+  *take(nr: number): Process<boolean> {
+    const vector = this.vectors[nr]!;
+    vector.virq = -1;
+    vector.use = true;
+    const row = this.#device.row(this.kind, nr);
+    vector.interrupt = yield* this.#device.ctx.loop.newNotifier(row);
+    if (vector.interrupt === null) this.error(nr, -1);
+    return vector.interrupt !== null;
+  }
+
+  /** qemu_set_fd_handler on the vector's own eventfd. */
+  listen(nr: number): void {
+    const { interrupt } = this.vectors[nr]!;
+    if (interrupt === null) return;
+    this.#device.ctx.loop.setHandler(interrupt, HANDLER_VECTOR, this.#device.slot.index, nr);
+  }
+
+  /** vfio_add_kvm_msi_virq: a route, not yet known to the kernel; without KVM nothing. */
+  addRoute(nr: number, message: MsiMessage): boolean {
+    const { kvm } = this.#device.ctx;
+    if (kvm === null) return false;
+    const virq = kvm.addMsiRoute(message);
+    if (virq < 0) return false;
+    this.vectors[nr]!.virq = virq;
+    return true;
+  }
+
+  /** vfio_connect_kvm_msi_virq: the second eventfd, and the irqfd on it. */
+  *connect(nr: number): Process {
+    const { loop, kvm } = this.#device.ctx;
+    const vector = this.vectors[nr]!;
+    if (kvm === null || vector.virq < 0) return;
+    const notifier = yield* loop.newNotifier(this.#device.row(this.kind, nr));
+    const added = notifier === null ? -1 : yield* kvm.addIrqfd(notifier, null, vector.virq);
+    if (added === 0) {
+      vector.kvmInterrupt = notifier;
+      return;
+    }
+    if (notifier !== null) yield* loop.closeNotifier(notifier);
+    // An entry never used has no route of its own to give back.
+    if (vector.use) kvm.releaseVirq(vector.virq);
+    vector.virq = -1;
+  }
+
+  /** vfio_update_kvm_msi_virq: commits even if the message is the old one. */
+  *updateRoute(nr: number, message: MsiMessage): Process {
+    const { kvm } = this.#device.ctx;
+    kvm!.updateMsiRoute(this.vectors[nr]!.virq, message);
+    yield* kvm!.commitRoutes();
+  }
+
+  /** The eventfd a live vector is signalled through. */
+  fdOf(vector: MsiVector): number {
+    return (vector.virq >= 0 ? vector.kvmInterrupt?.fd : vector.interrupt?.fd) ?? -1;
+  }
+
+  /** vfio_set_irq_signaling of one vector. */
+  *signal(nr: number, fd: number): Process<number> {
+    return yield* this.#device.client.setIrqs(this.#index, nr, 1, SET_EVENTFD_TRIGGER, [fd]);
+  }
+
+  /** SET_IRQS of vectors 0 to nr - 1, each with the eventfd `fd` says. */
+  *signalAll(fd: (vector: MsiVector, nr: number) => number): Process<number> {
+    const fds = this.vectors
+      .slice(0, this.nr)
+      .map((vector, i) => (vector.use ? fd(vector, i) : -1));
+    const { client } = this.#device;
+    return yield* client.setIrqs(this.#index, 0, this.nr, SET_EVENTFD_TRIGGER, fds);
+  }
+
+  /** vfio_disable_irqindex. */
+  *disableIndex(): Process<number> {
+    return yield* this.#device.client.setIrqs(this.#index, 0, 0, SET_NONE_TRIGGER);
+  }
+
+  /** vfio_msi_disable_common: irqfds off and eventfds closed, vector by vector. */
+  *release(): Process {
+    const { loop, kvm } = this.#device.ctx;
+    for (const vector of this.vectors.slice(0, this.nr)) {
+      if (!vector.use) continue;
+      if (vector.virq >= 0 && vector.kvmInterrupt !== null) {
+        yield* kvm!.removeIrqfd(vector.kvmInterrupt, vector.virq);
+        kvm!.releaseVirq(vector.virq);
+        yield* loop.closeNotifier(vector.kvmInterrupt);
+      }
+      if (vector.interrupt !== null) yield* loop.closeNotifier(vector.interrupt);
+    }
+    this.vectors = [];
+    this.nr = 0;
+    this.#device.mode = "none";
+  }
+
+  /** error_report: QEMU prints it and goes on; the guest sees success. */
+  error(vector: number, result: number): void {
+    const { ctx, slot } = this.#device;
+    ctx.counters.add(`${this.kind}_errors`);
+    ctx.env.tracer.emit("vfio_msix_fixup_error", { device: slot.name, vector, result });
+  }
+}
