@@ -1,4 +1,5 @@
 /** Makes an outcome into a result: ledger balanced, latencies summarised, checks run. */
+import { leakOf } from "../check/leaks.ts";
 import { runChecks } from "../check/run-checks.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
 import { mergeSamples, type StageSamples, summariseStages } from "../measure/stages.ts";
@@ -11,7 +12,6 @@ import { planGuests } from "./plan.ts";
 import {
   type GuestResult,
   type LatencyResult,
-  type LeakResult,
   type MachineInfo,
   RUN_SCHEMA,
   type RunResult,
@@ -61,7 +61,7 @@ export function assembleResult(
       guestResult(name, outcome.guests[i]!, outcome.startNs),
     ),
     pool: rebasePool(outcome.host.pool, outcome.startNs),
-    leaked: leaked(outcome.poolAfter),
+    leaked: leakOf(outcome.poolAfter),
     ioctls: outcome.host.ioctls,
     ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
     latency: latencyResult(scenario, outcome),
@@ -109,14 +109,9 @@ function timelineItem({ at, point, args }: TraceEvent, startNs: number): Timelin
 }
 
 function rebasePool(pool: PoolReport, startNs: number): PoolReport {
-  return { ...pool, samples: pool.samples.map((sample) => ({ ...sample, at: sample.at - startNs })) };
-}
-
-function leaked(pool: PoolReport): LeakResult {
   return {
-    irqs: pool.irqsHeld,
-    irtes: pool.irtesUsed - pool.irtesBoot,
-    vectors: pool.vectorsUsed - pool.vectorsBoot,
+    ...pool,
+    samples: pool.samples.map((sample) => ({ ...sample, at: sample.at - startNs })),
   };
 }
 

@@ -71,6 +71,19 @@ export interface HostReport {
   readonly trace: readonly TraceEvent[];
 }
 
+/** What a recorder reads of a device around vfio, from sysfs; for conformance, not for guests. */
+export interface DeviceInspection {
+  /** sysfs msi_irqs: ascending indexes that have a Linux irq, and of which kind. */
+  readonly held: readonly number[];
+  readonly kind: "msi" | "msix" | null;
+  /** Vectors that have a handler. */
+  readonly armed: readonly number[];
+  /** The INTx handler is installed. */
+  readonly intx: boolean;
+  /** The hardware's configuration space, a copy. */
+  readonly config: Uint8Array;
+}
+
 /** The host kernel and hardware. All calls from its own thread. */
 export interface HostMachine {
   /** A VM process starts: its port, its devices. */
@@ -81,6 +94,12 @@ export interface HostMachine {
   poll(): number;
   /** When the host has to be polled next for its devices' load (ns), or Infinity. */
   nextAt(): number;
+  /** Takes a device away from vfio-pci: the VM is asked to close it; opening it fails from now on. */
+  unbind(device: string): void;
+  /** Gives it back. */
+  bind(device: string): void;
+  /** Throws UsageError for a device the host does not have. */
+  inspect(device: string): DeviceInspection;
   /** Stops device load; pending interrupts are still delivered. */
   quiesce(): void;
   /** True while processes of the host (ioctls under way) have not ended. */

@@ -1,6 +1,7 @@
 /** What an engine hands back, before it is made into a result for people. */
-import type { FloorResult, Warning } from "./result.ts";
+
 import type { GuestReport, HostReport, PoolReport } from "./contract.ts";
+import type { FloorResult, Warning } from "./result.ts";
 
 export interface GuestOutcome {
   /** Null if the worker died and could tell nothing more. */

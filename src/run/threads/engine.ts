@@ -103,10 +103,7 @@ export class ThreadsRun {
       plan.spec.name,
       guestWorkerUrl(),
       new Attention({ words, index: CONTROL_STOP }),
-      new FutexWaker(
-        { words, index: CONTROL_GUEST_PARKED },
-        { words, index: CONTROL_GUEST_EPOCH },
-      ),
+      new FutexWaker({ words, index: CONTROL_GUEST_PARKED }, { words, index: CONTROL_GUEST_EPOCH }),
     );
     const guest: ThreadGuest = { plan, border, worker, dead: null };
     this.guests.push(guest);
@@ -173,10 +170,7 @@ export class ThreadsRun {
     this.#options.onProgress?.({
       elapsedNs: this.#clock.now() - startNs,
       durationNs: this.#scenario.duration,
-      interrupts: this.guests.reduce(
-        (sum, { border }) => sum + interruptsOf(border.memory),
-        0,
-      ),
+      interrupts: this.guests.reduce((sum, { border }) => sum + interruptsOf(border.memory), 0),
       guests: this.guests.map(({ plan, dead }) => ({
         name: plan.spec.name,
         state: dead === null ? "running" : "dead",

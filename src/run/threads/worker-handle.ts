@@ -56,7 +56,10 @@ export class WorkerHandle<Api> {
    * Calls into the worker. The message is posted first and the attention word raised after it, so
    * that a worker that leaves its loop for the word finds the message.
    */
-  async call<T>(invoke: (remote: Comlink.Remote<Api>) => Promise<T>, limitMs = ANSWER_MS): Promise<T> {
+  async call<T>(
+    invoke: (remote: Comlink.Remote<Api>) => Promise<T>,
+    limitMs = ANSWER_MS,
+  ): Promise<T> {
     const answer = invoke(this.#remote);
     this.#attention.raise();
     this.#waker.wake();

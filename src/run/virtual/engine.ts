@@ -79,7 +79,11 @@ class VirtualRun {
       // A vCPU of a kernel irqchip is kicked; a VMM's main loop is a thread to be woken.
       const wakeNs = plan.spec.path === "irqfd" ? env.costs.vcpuKick : env.costs.threadWake;
       const polled = new Polled(this.scheduler, plan.spec.name, wakeNs);
-      this.host.attach(index, plan, hostPort(memory, shape, () => polled));
+      this.host.attach(
+        index,
+        plan,
+        hostPort(memory, shape, () => polled),
+      );
       const port = guestPort(memory, shape, () => this.#hostPolled);
       const guestEnv = machineEnv(scenario, plan.spec.name, this.clock, this.scheduler);
       const guest = {
