@@ -1,0 +1,86 @@
+/** A device's place in the machine: what its interrupts reach, and where lost ones are counted. */
+import type { FunctionFate, InterruptSink, PciIrqKind } from "../src/pci/types.ts";
+import { PCI_INTERRUPT_PIN } from "../src/uapi/pci-regs.ts";
+import { endedToMeter } from "./device/ended.ts";
+import type { DeviceMeter } from "./device/meter.ts";
+import type { PhysicalDevice } from "./device/types.ts";
+import type { ClientIrqs } from "./irq/irq-desc.ts";
+import type { IrqClient, IrqPool } from "./irq/types.ts";
+
+const SLOTS_PER_BUS = 32;
+/** PIRQE to PIRQH of the q35 chipset: slots take them in turn. */
+const FIRST_PIRQ_PIN = 20;
+const PIRQS = 4;
+
+export class BusSlot implements IrqClient, InterruptSink {
+  readonly physical: PhysicalDevice;
+  readonly bdf: string;
+  readonly line: number;
+  irqState?: ClientIrqs;
+  readonly #pool: IrqPool;
+
+  /** `index` numbers the machine's devices; slot 0 of bus 0 is the host bridge. */
+  constructor(physical: PhysicalDevice, index: number, pool: IrqPool) {
+    this.physical = physical;
+    this.#pool = pool;
+    const slot = (index + 1) % SLOTS_PER_BUS;
+    const bus = Math.floor((index + 1) / SLOTS_PER_BUS);
+    this.bdf = `0000:${hex2(bus)}:${hex2(slot)}.0`;
+    const pin = physical.fn.configRead(PCI_INTERRUPT_PIN, 1);
+    // Pins are swizzled on their way up; the same pin of slots four apart shares a line.
+    this.line = pin === 0 ? -1 : FIRST_PIRQ_PIN + ((slot + pin - 1) % PIRQS);
+    physical.fn.sink = this;
+  }
+
+  get fn(): PhysicalDevice["fn"] {
+    return this.physical.fn;
+  }
+
+  /** Hot path. */
+  message(kind: "msi" | "msix", vector: number): void {
+    this.#pool.message(this, kind, vector);
+  }
+
+  /** Hot path. */
+  wire(asserted: boolean): void {
+    this.#pool.wire(this, asserted);
+  }
+
+  ended(kind: PciIrqKind, vector: number, how: FunctionFate): void {
+    endedToMeter(this.physical.meter, kind, vector, how);
+  }
+
+  lost(kind: "msi" | "msix", vector: number, how: "dropped-no-handler" | "coalesced-pba"): void {
+    const { meter } = this.physical;
+    if (meter === null) return;
+    const row = meter.row(kind, vector);
+    if (how === "coalesced-pba") meter.merged(row, how);
+    else meter.dropped(row, how);
+  }
+
+  /** Counts what waits in the function, or latched in an irq, at the end of the run. */
+  settle(): void {
+    const { meter, fn } = this.physical;
+    if (meter === null) return;
+    const { msi, msix } = fn;
+    for (let vector = 0; vector < (msi?.vectors ?? 0); vector++) {
+      if (msi!.isPending(vector)) meter.pending(meter.row("msi", vector), "pending-host");
+      this.#settleLatched(meter, "msi", vector);
+    }
+    for (let vector = 0; vector < (msix?.vectors ?? 0); vector++) {
+      if (msix!.isPending(vector)) meter.pending(meter.row("msix", vector), "pending-host");
+      this.#settleLatched(meter, "msix", vector);
+    }
+    if (fn.intxWaiting) meter.pending(meter.row("intx", 0), "pending-host");
+  }
+
+  #settleLatched(meter: DeviceMeter, kind: "msi" | "msix", vector: number): void {
+    if (this.#pool.latched(this, kind, vector)) {
+      meter.pending(meter.row(kind, vector), "pending-host");
+    }
+  }
+}
+
+function hex2(n: number): string {
+  return n.toString(16).padStart(2, "0");
+}

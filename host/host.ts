@@ -1,0 +1,253 @@
+/** The host kernel and its hardware, built from a scenario; see src/run/contract.ts. */
+import { UsageError } from "../src/base/errors.ts";
+import { FateCounts } from "../src/measure/fates.ts";
+import { rowCount } from "../src/measure/rows.ts";
+import type {
+  CreateHost,
+  DeviceInspection,
+  GuestPlan,
+  HostGuestReport,
+  HostMachine,
+  HostReport,
+  MachineEnv,
+} from "../src/run/contract.ts";
+import type { DeviceSpec, HostSpec } from "../src/scenario/types.ts";
+import type { HostPort } from "../src/shm/border.ts";
+import { TraceRecorder } from "../src/trace/trace.ts";
+import { BusSlot } from "./bus-slot.ts";
+import { DeviceMeter } from "./device/meter.ts";
+import { createDevice } from "./device/registry.ts";
+import { createIrqPool } from "./irq/platform.ts";
+import type { IrqPool } from "./irq/types.ts";
+import { kernelProfile } from "./kernel-profile.ts";
+import { type RingDoorbell, VmProcess } from "./process/vm-process.ts";
+import { VfioPciDevice } from "./vfio/pci-device.ts";
+import { CACHE_RETENTION } from "./vfio/retention/cache.ts";
+
+/** One device of the machine. */
+interface HostDevice {
+  readonly slot: BusSlot;
+  readonly vfio: VfioPciDevice;
+}
+
+/** One VM process and what its devices counted. */
+interface HostGuest {
+  readonly plan: GuestPlan;
+  readonly process: VmProcess;
+  readonly devices: readonly HostDevice[];
+  readonly raised: Float64Array;
+  readonly injected: Float64Array;
+  readonly fates: Float64Array;
+}
+
+class Host implements HostMachine {
+  readonly #env: MachineEnv;
+  readonly #pool: IrqPool;
+  readonly #devices = new Map<string, HostDevice>();
+  readonly #guests = new Map<number, HostGuest>();
+  /** Devices with traffic of their own. */
+  readonly #loaded = new Set<HostDevice>();
+  readonly #ioctls: Record<string, number> = {};
+  #nextLoad = Number.POSITIVE_INFINITY;
+  /** On a virtual clock nobody polls on and on: a timer raises what is due. */
+  readonly #timed: boolean;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(env: MachineEnv, spec: HostSpec, devices: readonly DeviceSpec[]) {
+    this.#env = env;
+    this.#timed = env.clock.kind === "virtual";
+    const pool = createIrqPool(spec, env);
+    this.#pool = pool;
+    const vfioHost = {
+      env,
+      pool,
+      profile: kernelProfile(spec.kernel),
+      retention: CACHE_RETENTION,
+      nointxmask: spec.nointxmask,
+    };
+    for (const [index, device] of devices.entries()) {
+      const physical = createDevice(device, { env });
+      const slot = new BusSlot(physical, index, pool);
+      const vfio = new VfioPciDevice(vfioHost, physical, slot);
+      this.#devices.set(device.name, { slot, vfio });
+    }
+  }
+
+  attach(guest: number, plan: GuestPlan, port: HostPort): void {
+    const rows = plan.rows.reduce((sum, device) => sum + rowCount(device), 0);
+    const raised = new Float64Array(rows);
+    const injected = new Float64Array(rows);
+    const fates = new Float64Array(FateCounts.length(rows));
+    const storage = {
+      raised,
+      injected,
+      fates: new FateCounts(rows, fates),
+      stamps: port.stamps,
+      clock: this.#env.clock,
+      allStages: plan.stages === "full",
+    };
+    const devices = plan.devices.map(({ name }) => this.#device(name));
+    for (const [i, { slot }] of devices.entries()) {
+      slot.physical.meter = new DeviceMeter(plan.rows[i]!, storage);
+    }
+    const world = {
+      env: this.#env,
+      port,
+      deviceOf: (name: string) => {
+        const device = devices.find(({ vfio }) => vfio.name === name);
+        return device?.vfio.bound === true ? device.vfio : null;
+      },
+      countIoctl: (name: string) => {
+        this.#ioctls[name] = (this.#ioctls[name] ?? 0) + 1;
+      },
+      callEnded: () => this.#runLoad(),
+    };
+    const process = new VmProcess(plan.spec.name, world, doorbells(plan, devices));
+    this.#guests.set(guest, { plan, process, devices, raised, injected, fates });
+    this.#startLoad(plan, devices);
+    this.#env.tracer.emit("process_attach", { process: plan.spec.name });
+  }
+
+  exit(guest: number, reason: string): void {
+    const found = this.#guests.get(guest);
+    if (found === undefined || !found.process.alive) return;
+    for (const device of found.devices) this.#stopLoad(device);
+    this.#env.tracer.emit("process_exit", { process: found.plan.spec.name, reason });
+    found.process.exit(() => {});
+  }
+
+  poll(): number {
+    let did = 0;
+    for (const { process } of this.#guests.values()) did += process.poll();
+    return did + this.#runLoad();
+  }
+
+  nextAt(): number {
+    let next = this.#timed ? Number.POSITIVE_INFINITY : this.#nextLoad;
+    for (const { process } of this.#guests.values()) next = Math.min(next, process.nextAt());
+    return next;
+  }
+
+  unbind(device: string): void {
+    const { vfio } = this.#device(device);
+    this.#env.scheduler.spawn(`${device}.unbind`, vfio.unbind());
+  }
+
+  bind(device: string): void {
+    this.#device(device).vfio.bind();
+  }
+
+  inspect(device: string): DeviceInspection {
+    const { slot, vfio } = this.#device(device);
+    const { kind, indexes } = this.#pool.held(slot);
+    return {
+      held: indexes,
+      kind,
+      armed: vfio.opened?.msi.armed() ?? [],
+      intx: vfio.opened?.intx.enabled ?? false,
+      config: slot.fn.config.bytes.slice(),
+    };
+  }
+
+  quiesce(): void {
+    for (const device of [...this.#loaded]) this.#stopLoad(device);
+  }
+
+  busy(): boolean {
+    for (const { process } of this.#guests.values()) if (process.busy) return true;
+    return false;
+  }
+
+  settle(): void {
+    for (const { process, devices } of this.#guests.values()) {
+      // What a dead process had in flight is found by the ledger.
+      if (!process.alive) continue;
+      process.settle();
+      for (const { slot } of devices) slot.settle();
+    }
+  }
+
+  report(): HostReport {
+    const { tracer } = this.#env;
+    return {
+      guests: [...this.#guests.values()].map(guestReport),
+      pool: this.#pool.report(),
+      ioctls: { ...this.#ioctls },
+      trace: tracer instanceof TraceRecorder ? tracer.events : [],
+    };
+  }
+
+  #device(name: string): HostDevice {
+    const device = this.#devices.get(name);
+    if (device !== undefined) return device;
+    const known = [...this.#devices.keys()].join(", ");
+    throw new UsageError(`the host has no device ${name}`, { hint: `it has ${known}` });
+  }
+
+  #startLoad(plan: GuestPlan, devices: readonly HostDevice[]): void {
+    const { arrivals } = plan.spec.workload;
+    if (arrivals !== "poisson" && arrivals !== "fixed") return;
+    for (const device of devices) {
+      device.slot.physical.startLoad(plan.spec.workload, this.#env);
+      this.#loaded.add(device);
+    }
+    this.#runLoad();
+  }
+
+  #stopLoad(device: HostDevice): void {
+    device.slot.physical.stopLoad();
+    this.#loaded.delete(device);
+    if (this.#loaded.size === 0) this.#nextLoad = Number.POSITIVE_INFINITY;
+  }
+
+  /** Raises what is due. Hot path: every turn of the host's loop. */
+  #runLoad(): number {
+    if (this.#loaded.size === 0) return 0;
+    const now = this.#env.clock.now();
+    const due = this.#nextLoad <= now ? 1 : 0;
+    let next = Number.POSITIVE_INFINITY;
+    for (const device of this.#loaded) {
+      const at = device.slot.physical.runLoad(now);
+      if (at < next) next = at;
+    }
+    this.#nextLoad = next;
+    if (this.#timed) this.#armTimer();
+    return due;
+  }
+
+  #armTimer(): void {
+    const at = Math.max(this.#nextLoad, this.#env.clock.now());
+    if (at >= this.#timerAt) return;
+    this.#timerAt = at;
+    this.#env.scheduler.at(at, () => {
+      // An earlier timer that was armed later has done this one's work.
+      if (this.#timerAt !== at) return;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#runLoad();
+    });
+  }
+}
+
+/** Doorbell words of the border, by device. */
+function doorbells(plan: GuestPlan, devices: readonly HostDevice[]): RingDoorbell {
+  return (index, value) => {
+    for (const [i, { base, count }] of plan.doorbells.entries()) {
+      if (index < base || index >= base + count) continue;
+      devices[i]!.slot.physical.doorbell(index - base, value);
+      return;
+    }
+  };
+}
+
+function guestReport(guest: HostGuest): HostGuestReport {
+  return {
+    name: guest.plan.spec.name,
+    raised: Array.from(guest.raised),
+    fates: Array.from(guest.fates),
+    injected: Array.from(guest.injected),
+    hostile: { ...guest.process.hostile },
+    alive: guest.process.alive,
+  };
+}
+
+export const createHost: CreateHost = (env, host, devices) => new Host(env, host, devices);

@@ -1,0 +1,177 @@
+/** A KVM virtual machine's interrupt side: irqfds, routes, in-kernel irqchip (virt/kvm, arch/x86/kvm). */
+import { EBUSY, EFAULT, EINVAL, ENOTTY } from "../../src/base/errno.ts";
+import type { MachineEnv } from "../../src/run/contract.ts";
+import type { HostPort } from "../../src/shm/border.ts";
+import { type Process, sleep } from "../../src/time/process.ts";
+import {
+  decodeIrqfd,
+  decodeRouting,
+  KVM_IRQ_ROUTING_HEADER_SIZE,
+  KVM_IRQFD,
+  KVM_IRQFD_FLAG_DEASSIGN,
+  KVM_IRQFD_FLAG_RESAMPLE,
+  KVM_IRQFD_SIZE,
+  KVM_MAX_IRQ_ROUTES,
+  KVM_SET_GSI_ROUTING,
+  type KvmIrqfd,
+} from "../../src/uapi/kvm.ts";
+import type { VmExit } from "../../src/wire/messages.ts";
+import type { DeviceMeter } from "../device/meter.ts";
+import type { EventfdLookup } from "../process/fd-table.ts";
+import { KvmIoapic } from "./ioapic.ts";
+import { Irqfd, type IrqfdVm } from "./irqfd.ts";
+import { GsiRouting } from "./routing.ts";
+
+const IRQFD_FLAGS = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE;
+/** Vectors 0 to 15 are illegal in an interrupt message (SDM vol. 3, 11.5.2). */
+const FIRST_VECTOR = 16;
+
+export class KvmVm implements IrqfdVm {
+  readonly #env: MachineEnv;
+  readonly #port: HostPort;
+  readonly #routing = new GsiRouting();
+  readonly #irqfds = new Set<Irqfd>();
+  readonly #ioapic: KvmIoapic;
+
+  constructor(env: MachineEnv, port: HostPort) {
+    this.#env = env;
+    this.#port = port;
+    this.#ioapic = new KvmIoapic(
+      (vcpu, vector, row, meter) => this.#deliver(vcpu, vector, row, meter),
+      (pin) => this.#resample(pin),
+    );
+  }
+
+  /** irqfds assigned. */
+  get irqfds(): number {
+    return this.#irqfds.size;
+  }
+
+  /** ioctl on the VM's descriptor. */
+  *ioctl(cmd: number, arg: Uint8Array, fds: EventfdLookup): Process<number> {
+    if (cmd === KVM_IRQFD) {
+      if (arg.length < KVM_IRQFD_SIZE) return -EFAULT;
+      yield* sleep(this.#env.costs.eventfdGet);
+      return this.#irqfd(decodeIrqfd(arg), fds);
+    }
+    if (cmd === KVM_SET_GSI_ROUTING) return yield* this.#setRouting(arg);
+    return -ENOTTY;
+  }
+
+  /** A VM exit that the in-kernel irqchip handles. */
+  exit(exit: VmExit): number {
+    if (exit.reason === "ioapic-write") this.#ioapic.write(exit.pin, exit.low, exit.high);
+    else this.#ioapic.eoi(exit.vector);
+    return 0;
+  }
+
+  /** kvm_irqfd_release: the VM is gone. */
+  release(): void {
+    for (const irqfd of this.#irqfds) irqfd.shutdown();
+    this.#irqfds.clear();
+    this.#ioapic.settle();
+  }
+
+  /** Counts what waits in the irqchip at the end. */
+  settle(): void {
+    this.#ioapic.settle();
+  }
+
+  gone(irqfd: Irqfd): void {
+    if (this.#irqfds.delete(irqfd)) irqfd.shutdown();
+  }
+
+  /** irqfd_wakeup. Hot path. */
+  inject(irqfd: Irqfd, row: number, meter: DeviceMeter | null): void {
+    const target = irqfd.target;
+    this.#env.clock.spend(this.#env.costs.irqfdInject);
+    if (target === null) {
+      meter?.dropped(row, "dropped-no-handler");
+    } else if (target.kind === "msi") {
+      this.#deliver(target.vcpu, target.vector, row, meter);
+    } else {
+      this.#ioapic.assert(target.pin, row, meter);
+      if (irqfd.resample === null) this.#ioapic.deassert(target.pin);
+    }
+  }
+
+  #deliver(vcpu: number, vector: number, row: number, meter: DeviceMeter | null): void {
+    const { apic, wakeGuest } = this.#port;
+    if (vcpu >= apic.vcpus || vector < FIRST_VECTOR) {
+      meter?.dropped(row, "dropped-no-handler");
+    } else if (apic.set(vcpu, vector)) {
+      meter?.injected(row);
+      wakeGuest.wake();
+    } else {
+      meter?.merged(row, "coalesced-irr");
+    }
+  }
+
+  /** irqfd_resampler_ack: the line falls, and whoever drives it looks again. */
+  #resample(pin: number): void {
+    const gsis = this.#routing.gsisOfPin(pin);
+    const resamplers = [...this.#irqfds].filter(
+      (irqfd) => irqfd.resample !== null && gsis.includes(irqfd.gsi),
+    );
+    if (resamplers.length === 0) return;
+    this.#ioapic.deassert(pin);
+    for (const irqfd of resamplers) irqfd.resample!.signal(-1, null);
+  }
+
+  #irqfd(args: KvmIrqfd, fds: EventfdLookup): number {
+    if ((args.flags & ~IRQFD_FLAGS) !== 0 || args.gsi >= KVM_MAX_IRQ_ROUTES) return -EINVAL;
+    if ((args.flags & KVM_IRQFD_FLAG_DEASSIGN) !== 0) return this.#deassign(args, fds);
+    const ctx = fds.eventfdGet(args.fd);
+    if (typeof ctx === "number") return ctx;
+    let resample = null;
+    if ((args.flags & KVM_IRQFD_FLAG_RESAMPLE) !== 0) {
+      resample = fds.eventfdGet(args.resamplefd);
+      if (typeof resample === "number") {
+        ctx.put();
+        return resample;
+      }
+    }
+    if ([...this.#irqfds].some((other) => other.ctx === ctx)) {
+      ctx.put();
+      resample?.put();
+      return -EBUSY;
+    }
+    this.#assign(new Irqfd(this, ctx, args.gsi, resample));
+    return 0;
+  }
+
+  #assign(irqfd: Irqfd): void {
+    irqfd.target = this.#routing.target(irqfd.gsi);
+    this.#irqfds.add(irqfd);
+    irqfd.ctx.addListener(irqfd);
+    this.#env.tracer.emit("kvm_irqfd_assign", { gsi: irqfd.gsi });
+    // Signalled before it was assigned: inject now; the count stays.
+    if (irqfd.ctx.readable) this.inject(irqfd, -1, null);
+  }
+
+  #deassign(args: KvmIrqfd, fds: EventfdLookup): number {
+    const ctx = fds.eventfdGet(args.fd);
+    if (typeof ctx === "number") return ctx;
+    for (const irqfd of [...this.#irqfds]) {
+      if (irqfd.ctx !== ctx || irqfd.gsi !== args.gsi) continue;
+      this.#irqfds.delete(irqfd);
+      irqfd.shutdown();
+      this.#env.tracer.emit("kvm_irqfd_deassign", { gsi: irqfd.gsi });
+    }
+    ctx.put();
+    return 0;
+  }
+
+  *#setRouting(arg: Uint8Array): Process<number> {
+    if (arg.length < KVM_IRQ_ROUTING_HEADER_SIZE) return -EFAULT;
+    const routes = decodeRouting(arg);
+    if (routes === null) return -EINVAL;
+    const { kvmRouting, kvmRoutingPerIrqfd } = this.#env.costs;
+    yield* sleep(kvmRouting + kvmRoutingPerIrqfd * this.#irqfds.size);
+    const result = this.#routing.replace(routes);
+    if (result < 0) return result;
+    for (const irqfd of this.#irqfds) irqfd.target = this.#routing.target(irqfd.gsi);
+    this.#env.tracer.emit("kvm_set_gsi_routing", { routes: routes.length });
+    return 0;
+  }
+}

@@ -1,0 +1,127 @@
+/** The kernel's side of an eventfd: references, and who is called when it is signalled (fs/eventfd.c). */
+import { assert } from "../../src/base/assert.ts";
+import type { HostPort } from "../../src/shm/border.ts";
+import type { DeviceMeter } from "../device/meter.ts";
+
+/** An entry of the eventfd's wait queue: an irqfd or a virqfd. */
+export interface EventfdListener {
+  /**
+   * The eventfd was signalled, and its counter has been read on the listener's behalf. `row` and
+   * `meter` tell whose interrupt it is; -1 and null if userspace wrote.
+   */
+  signalled(row: number, meter: DeviceMeter | null): void;
+  /** Userspace closed its descriptor (EPOLLHUP). */
+  hangup(): void;
+}
+
+/** What an eventfd needs of the process it belongs to. */
+export type EventfdHome = Pick<HostPort, "eventfds" | "guestPoll" | "wakeGuest">;
+
+/**
+ * An eventfd_ctx. It lives until the descriptor is closed and the last kernel user has let go; only
+ * then its slot may be used again. A listener takes the signal instead of the counter: the wake-up
+ * would read back what the signal has just added.
+ */
+export class EventfdCtx {
+  readonly slot: number;
+  readonly #home: EventfdHome;
+  readonly #free: (ctx: EventfdCtx) => void;
+  readonly #listeners: EventfdListener[] = [];
+  /** The first listener, for the hot path. */
+  #first: EventfdListener | null = null;
+  #references = 1;
+  #open = true;
+  /** Tokens signalled into the counter; userspace may have read them since. */
+  #counted = 0;
+
+  /** Starts with the descriptor's reference; `free` is called when the last one is dropped. */
+  constructor(slot: number, home: EventfdHome, free: (ctx: EventfdCtx) => void) {
+    this.slot = slot;
+    this.#home = home;
+    this.#free = free;
+  }
+
+  /** eventfd_ctx_fdget: one more kernel user. */
+  get(): this {
+    this.#references++;
+    return this;
+  }
+
+  /** eventfd_ctx_put. */
+  put(): void {
+    assert(this.#references > 0, `eventfd slot ${this.slot}: put without get`);
+    this.#references--;
+    if (this.#references === 0) this.#free(this);
+  }
+
+  /** The descriptor is closed: listeners detach, kernel users of the counter stay. */
+  release(): void {
+    assert(this.#open, `eventfd slot ${this.slot}: closed twice`);
+    this.#open = false;
+    for (const listener of [...this.#listeners]) listener.hangup();
+    this.put();
+  }
+
+  /** True if a read or poll would find a count. */
+  get readable(): boolean {
+    return this.#home.eventfds.count(this.slot) !== 0n;
+  }
+
+  addListener(listener: EventfdListener): void {
+    this.#listeners.push(listener);
+    this.#first = this.#listeners[0]!;
+  }
+
+  removeListener(listener: EventfdListener): void {
+    const at = this.#listeners.indexOf(listener);
+    if (at >= 0) this.#listeners.splice(at, 1);
+    this.#first = this.#listeners[0] ?? null;
+  }
+
+  /** eventfd_signal with the token of `row`, or with none (-1, null). Hot path. */
+  signal(row: number, meter: DeviceMeter | null): void {
+    const home = this.#home;
+    if (this.#first !== null) {
+      this.#takeCount(row, meter);
+      this.#notify(row, meter);
+      return;
+    }
+    if (!this.#open) {
+      // Nobody can ever read it.
+      meter?.dropped(row, "dropped-closed");
+      return;
+    }
+    if (meter !== null) this.#counted++;
+    if (home.eventfds.signal(this.slot)) {
+      home.guestPoll.mark(this.slot);
+      home.wakeGuest.wake();
+    }
+  }
+
+  /** Userspace wrote to the eventfd; its listeners, if any, take the count. */
+  written(): void {
+    if (this.#first === null) return;
+    if (this.#home.eventfds.read(this.slot) === 0) return;
+    this.#notify(-1, null);
+  }
+
+  /** eventfd_ctx_do_read in the listener's wake-up: older tokens in the counter go with this one. */
+  #takeCount(row: number, meter: DeviceMeter | null): void {
+    const older = Math.min(this.#home.eventfds.read(this.slot), this.#counted);
+    this.#counted = 0;
+    if (older > 0) meter?.pending(row, "coalesced-eventfd", older);
+  }
+
+  #notify(row: number, meter: DeviceMeter | null): void {
+    if (this.#listeners.length === 1) {
+      this.#first!.signalled(row, meter);
+      return;
+    }
+    // The token goes to the first; the others hear of it all the same.
+    let [r, m]: [number, DeviceMeter | null] = [row, meter];
+    for (const listener of [...this.#listeners]) {
+      listener.signalled(r, m);
+      [r, m] = [-1, null];
+    }
+  }
+}

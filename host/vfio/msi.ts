@@ -1,0 +1,179 @@
+/** MSI and MSI-X triggers of a vfio-pci device (drivers/vfio/pci/vfio_pci_intrs.c, 6.1 and 6.12). */
+import { assert } from "../../src/base/assert.ts";
+import { EINVAL } from "../../src/base/errno.ts";
+import { type Process, sleep, step } from "../../src/time/process.ts";
+import {
+  VFIO_IRQ_SET_DATA_BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_IRQ_SET_DATA_NONE,
+  VFIO_PCI_MSIX_IRQ_INDEX,
+  VFIO_PCI_NUM_IRQS,
+} from "../../src/uapi/vfio.ts";
+import { memoryLockAndEnable, memoryUnlockAndRestore, type VfioCoreDevice } from "./core-device.ts";
+import { MsiTrigger } from "./msi-trigger.ts";
+import type { TeardownReason } from "./retention/policy.ts";
+import type { IrqSetCall } from "./set-irqs.ts";
+
+export class VfioMsi {
+  readonly #dev: VfioCoreDevice;
+  /** Contexts by vector: the ones that have a trigger. */
+  readonly #triggers: (MsiTrigger | null)[];
+  /** Vectors allocated at enable; static kernels check every range against it. */
+  #numCtx = 0;
+
+  constructor(dev: VfioCoreDevice) {
+    this.#dev = dev;
+    const size = Math.max(dev.fn.msi?.vectors ?? 0, dev.fn.msix?.vectors ?? 0);
+    this.#triggers = new Array<MsiTrigger | null>(size).fill(null);
+  }
+
+  /** Ascending vectors that have a trigger. */
+  armed(): number[] {
+    return this.#triggers.flatMap((trigger, vector) => (trigger === null ? [] : [vector]));
+  }
+
+  /** vfio_pci_set_msi_trigger. */
+  *setTrigger(call: IrqSetCall): Process<number> {
+    const { index, start, count, flags } = call;
+    const dev = this.#dev;
+    const on = dev.irqType === index;
+    if (on && count === 0 && (flags & VFIO_IRQ_SET_DATA_NONE) !== 0) {
+      yield* this.disable();
+      return 0;
+    }
+    if (!on && dev.irqType !== VFIO_PCI_NUM_IRQS) return -EINVAL;
+    if ((flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0) {
+      if (on) return yield* this.#setBlock(call);
+      const enabled = yield* this.#enable(start + count, index);
+      if (enabled !== 0) return enabled;
+      const result = yield* this.#setBlock(call);
+      if (result !== 0) yield* this.disable();
+      return result;
+    }
+    if (!on || this.#outsideStaticRange(start, count, true)) return -EINVAL;
+    yield* this.#loopback(call);
+    return 0;
+  }
+
+  /** vfio_msi_disable: every trigger goes, then every irq. */
+  *disable(): Process {
+    const dev = this.#dev;
+    for (const vector of this.armed()) yield* this.#teardown(vector);
+    const command = memoryLockAndEnable(dev.fn);
+    yield* dev.host.pool.pciFreeIrqVectors(dev.client);
+    memoryUnlockAndRestore(dev.fn, command);
+    dev.irqType = VFIO_PCI_NUM_IRQS;
+    this.#numCtx = 0;
+    dev.host.env.tracer.emit("vfio_msi_disable", { device: dev.fn.name });
+  }
+
+  /** vfio_msi_enable: 0, a positive number of vectors that could be had, or a negative errno. */
+  *#enable(vectors: number, index: number): Process<number> {
+    const dev = this.#dev;
+    const { pool, env } = dev.host;
+    const msix = index === VFIO_PCI_MSIX_IRQ_INDEX;
+    const command = memoryLockAndEnable(dev.fn);
+    const got = yield* pool.pciAllocIrqVectors(dev.client, 1, vectors, msix ? "msix" : "msi");
+    if (got < vectors && got > 0) yield* pool.pciFreeIrqVectors(dev.client);
+    memoryUnlockAndRestore(dev.fn, command);
+    env.tracer.emit("vfio_msi_enable", { device: dev.fn.name, vectors, got, msix: msix ? 1 : 0 });
+    if (got < vectors) return got;
+    dev.irqType = index;
+    this.#numCtx = vectors;
+    if (!msix) dev.msiQmax = 31 - Math.clz32(vectors * 2 - 1);
+    return 0;
+  }
+
+  #outsideStaticRange(start: number, count: number, loopback: boolean): boolean {
+    if (!this.#dev.host.profile.strictRangeChecks) return false;
+    // A block also needs a start inside; a loopback of nothing at the end is fine.
+    return start + count > this.#numCtx || (!loopback && start >= this.#numCtx);
+  }
+
+  /** vfio_msi_set_block: the first error takes back everything from `start` to the failing one. */
+  *#setBlock(call: IrqSetCall): Process<number> {
+    const { start, count } = call;
+    if (this.#outsideStaticRange(start, count, false)) return -EINVAL;
+    for (let i = 0; i < count; i++) {
+      const result = yield* this.#setVectorSignal(start + i, call.fd(i));
+      if (result === 0) continue;
+      for (let j = 0; j <= i; j++) yield* this.#unwind(start + j);
+      return result;
+    }
+    return 0;
+  }
+
+  *#unwind(vector: number): Process {
+    if (this.#triggers[vector] === null) return;
+    yield* this.#teardown(vector);
+    yield* this.#retain(vector, "unwind");
+  }
+
+  /** vfio_msi_set_vector_signal. */
+  *#setVectorSignal(vector: number, fd: number): Process<number> {
+    const dev = this.#dev;
+    const { pool, env } = dev.host;
+    if (this.#triggers[vector] !== null) {
+      yield* this.#teardown(vector);
+      yield* this.#retain(vector, fd < 0 ? "unset" : "swap");
+      // An interrupt may come between the old trigger and the new one.
+      yield* step();
+    }
+    if (fd < 0) return 0;
+    if (!pool.holds(dev.client, vector)) {
+      const allocated = yield* this.#allocIrq(vector);
+      if (allocated < 0) return allocated;
+    }
+    yield* sleep(env.costs.eventfdGet);
+    const ctx = dev.fds.eventfdGet(fd);
+    if (typeof ctx === "number") return ctx;
+    const kind = dev.irqType === VFIO_PCI_MSIX_IRQ_INDEX ? "msix" : "msi";
+    const trigger = new MsiTrigger(ctx, dev.meter, dev.meter.row(kind, vector), env);
+    const command = memoryLockAndEnable(dev.fn);
+    // Set before the irq is requested: a latched message is delivered inside.
+    this.#triggers[vector] = trigger;
+    const result = yield* pool.requestIrq(dev.client, vector, trigger);
+    memoryUnlockAndRestore(dev.fn, command);
+    if (result === 0) return 0;
+    this.#triggers[vector] = null;
+    ctx.put();
+    return result;
+  }
+
+  /** vfio_msi_alloc_irq for a vector that has none. The irq stays, also if what follows fails. */
+  *#allocIrq(vector: number): Process<number> {
+    const dev = this.#dev;
+    if (dev.irqType !== VFIO_PCI_MSIX_IRQ_INDEX || !dev.hasDynMsix) return -EINVAL;
+    return yield* dev.host.pool.pciMsixAllocIrqAt(dev.client, vector);
+  }
+
+  *#teardown(vector: number): Process {
+    const dev = this.#dev;
+    const trigger = this.#triggers[vector];
+    assert(trigger !== null && trigger !== undefined, `vector ${vector} has no trigger`);
+    const command = memoryLockAndEnable(dev.fn);
+    yield* dev.host.pool.freeIrq(dev.client, vector);
+    memoryUnlockAndRestore(dev.fn, command);
+    this.#triggers[vector] = null;
+    trigger.ctx.put();
+  }
+
+  *#retain(vector: number, reason: TeardownReason): Process {
+    const dev = this.#dev;
+    if (dev.irqType !== VFIO_PCI_MSIX_IRQ_INDEX || !dev.hasDynMsix) return;
+    if (!dev.host.retention.freesAfterTeardown(vector, reason)) return;
+    yield* dev.host.pool.pciMsixFreeIrq(dev.client, vector);
+  }
+
+  /** DATA_NONE and DATA_BOOL: signals what has a trigger, skips what has none. */
+  *#loopback(call: IrqSetCall): Process {
+    const { start, count, flags } = call;
+    for (let i = 0; i < count; i++) {
+      if ((flags & VFIO_IRQ_SET_DATA_BOOL) !== 0 && !call.bool(i)) continue;
+      const trigger = this.#triggers[start + i];
+      if (trigger === null || trigger === undefined) continue;
+      trigger.loopback();
+      yield* step();
+    }
+  }
+}
