@@ -18,7 +18,7 @@ export class VmProcess implements GuestMachine {
   readonly #vm: VirtualMachine;
   readonly #interrupts: GuestInterrupts;
   readonly #life: Lifecycle;
-  readonly #actions: Action[] = [];
+  readonly #actions: (() => Process)[] = [];
   readonly #arrived = new WaitQueue("guest.actions");
   #timers: TimedEvent[] = [];
   #task: Task | null = null;
@@ -32,7 +32,9 @@ export class VmProcess implements GuestMachine {
     this.#vm = vm;
     const table = new IrqTable(vm.vcpus);
     this.#interrupts = new GuestInterrupts(env, port, vm, table, plan);
-    this.#life = new Lifecycle(env, plan, vm, this.#interrupts);
+    const life = new Lifecycle(env, plan, vm, this.#interrupts);
+    this.#life = life;
+    vm.onUnplugRequest = (fn) => this.#push(() => life.unplug(fn));
   }
 
   /** Without a `boot` in the timeline the guest boots right away. */
@@ -40,7 +42,7 @@ export class VmProcess implements GuestMachine {
     const { name, timeline } = this.#plan.spec;
     const { scheduler, clock } = this.#env;
     const now = clock.now();
-    if (!timeline.some((entry) => entry.do === "boot")) this.#actions.push({ do: "boot" });
+    if (!timeline.some((entry) => entry.do === "boot")) this.#enqueue({ do: "boot" });
     this.#task = scheduler.spawn(`${name}.vcpu`, this.#run(), name);
     this.#timers = timeline.map((entry) =>
       scheduler.at(now + entry.at, () => this.#enqueue(entry), name),
@@ -54,10 +56,11 @@ export class VmProcess implements GuestMachine {
   /** A kill does not wait for what is under way; everything else does. */
   #enqueue(action: Action): void {
     if (!this.alive()) return;
-    if (action.do === "kill") {
-      this.#kill();
-      return;
-    }
+    if (action.do === "kill") this.#kill();
+    else this.#push(() => this.#life.perform(action));
+  }
+
+  #push(action: () => Process): void {
     this.#actions.push(action);
     this.#arrived.wakeAll();
   }
@@ -66,7 +69,7 @@ export class VmProcess implements GuestMachine {
     while (!this.#life.quit) {
       yield* until(this.#arrived, () => this.#actions.length > 0);
       this.#acting = true;
-      yield* this.#life.perform(this.#actions.shift()!);
+      yield* this.#actions.shift()!();
       this.#acting = false;
     }
   }
@@ -105,8 +108,7 @@ export class VmProcess implements GuestMachine {
   quiesce(): void {
     this.#cancelTimeline();
     if (!this.alive()) return;
-    this.#actions.push({ do: "io-stop" });
-    this.#arrived.wakeAll();
+    this.#enqueue({ do: "io-stop" });
   }
 
   /** The tokens of a dead process are the engine's to count. */
@@ -128,13 +130,14 @@ export class VmProcess implements GuestMachine {
         counters[`${driver.device}.${name}`] = count;
       }
     }
+    for (const [name, count] of Object.entries(this.#vm.counters())) counters[name] = count;
     return {
       name: this.#plan.spec.name,
       latency: this.#interrupts.stages.toJSON(),
       interrupts: this.#interrupts.delivered,
       counters,
       trace: tracer instanceof TraceRecorder ? tracer.events : [],
-      state: this.#dead ? "killed" : this.#life.state,
+      state: this.#dead ? "killed" : (this.#life.why ?? this.#life.state),
     };
   }
 }

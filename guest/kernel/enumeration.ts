@@ -135,8 +135,3 @@ function* kernelExpress(dev: PciDevice): Process {
   yield* dev.write(cap + PCI_EXP_LNKCTL, 2, link);
   yield* dev.write(cap + PCI_EXP_LNKCTL, 2, link);
 }
-
-/** The functions as the guest's PCI core has them. */
-export function enumerate(vm: VirtualMachine): PciDevice[] {
-  return vm.functions.map((fn) => new PciDevice(vm, fn));
-}

@@ -135,13 +135,14 @@ export class GuestInterrupts {
   }
 
   #hold(slot: number): void {
-    if (this.#held[slot] !== 0) {
-      const row = this.table.rows[slot]!;
-      if (row !== NO_ROW) this.#fates.count(row, COALESCED_IRR);
+    if (this.#held[slot] === 0) {
+      this.#held[slot] = 1;
+      this.#heldCount++;
       return;
     }
-    this.#held[slot] = 1;
-    this.#heldCount++;
+    // A level has one token at most; what is injected again for it is no other.
+    const row = this.table.rows[slot]!;
+    if (row !== NO_ROW && this.table.level[slot] === 0) this.#fates.count(row, COALESCED_IRR);
   }
 
   /** A token that reaches no handler. */

@@ -6,10 +6,12 @@ import type { TimelineAction, TimelineEntry } from "../../src/scenario/types.ts"
 import { type Process, step } from "../../src/time/process.ts";
 import { createDriver } from "../driver/registry.ts";
 import type { GuestDriver } from "../driver/types.ts";
-import type { VirtualMachine } from "../vmm/types.ts";
-import { enumerate, firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
+import { RealizeError } from "../vmm/errors.ts";
+import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
+import { firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import { GuestKernel } from "./kernel.ts";
+import { PciDevice } from "./pci-device.ts";
 
 export type LifeState = "off" | "firmware" | "booting" | "running" | "crashed";
 
@@ -21,6 +23,8 @@ export class Lifecycle {
   state: LifeState = "off";
   /** The VM process has ended in good order. */
   quit = false;
+  /** Why it ended, if not because the guest wanted. */
+  why: string | null = null;
   /** I/O is wanted: boots and binds start it. */
   #io = true;
   #kernel: GuestKernel | null = null;
@@ -31,6 +35,8 @@ export class Lifecycle {
   readonly #vm: VirtualMachine;
   readonly #interrupts: GuestInterrupts;
   readonly #routing: IntxRouting;
+  /** Devices the guest has given back: not there any more at the next boot. */
+  readonly #ejected = new Set<VirtualFunction>();
   #realized = false;
   #boots = 0;
 
@@ -94,15 +100,40 @@ export class Lifecycle {
     if (!this.#realized) {
       this.#emit("guest_power_on");
       this.#realized = true;
-      yield* this.#vm.realize();
+      if (!(yield* this.#realize())) return;
     } else yield* this.#systemResets();
     yield* this.#bootUp();
+  }
+
+  /** False if the VMM could not start: its process is gone then. */
+  *#realize(): Process<boolean> {
+    try {
+      yield* this.#vm.realize();
+      return true;
+    } catch (error) {
+      if (!(error instanceof RealizeError)) throw error;
+      this.quit = true;
+      this.why = error.message;
+      this.#emit("guest_stopped", { why: error.message });
+      return false;
+    }
+  }
+
+  /** ACPI hot-unplug, which the VMM asks for when the host wants the device back. */
+  *unplug(fn: VirtualFunction): Process {
+    if (this.#ejected.has(fn)) return;
+    const driver = this.#drivers.find(({ device }) => device === fn.spec.name);
+    if (driver !== undefined) yield* this.#remove(driver);
+    this.#drivers = this.#drivers.filter((other) => other !== driver);
+    this.#ejected.add(fn);
+    yield* this.#vm.eject(fn);
   }
 
   *#bootUp(): Process {
     this.state = "firmware";
     this.#emit("guest_firmware");
-    const devices = enumerate(this.#vm);
+    const functions = this.#vm.functions.filter((fn) => !this.#ejected.has(fn));
+    const devices = functions.map((fn) => new PciDevice(this.#vm, fn));
     for (const [index, dev] of devices.entries()) yield* firmwareSetup(dev, this.#routing, index);
     this.state = "booting";
     this.#boots++;
@@ -113,7 +144,7 @@ export class Lifecycle {
     for (const dev of devices) yield* kernelSetup(dev, this.#routing);
     this.#interrupts.enable();
     this.#drivers = [];
-    for (const fn of this.#vm.functions) {
+    for (const fn of functions) {
       const driver = createDriver(kernel, fn);
       if (driver !== null) this.#drivers.push(driver);
     }

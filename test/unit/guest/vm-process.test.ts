@@ -74,12 +74,39 @@ describe("the timeline of a VM process", () => {
   });
 
   test("a dead process settles nothing: its tokens are the engine's", () => {
-    const { bench, guest } = started([{ at: 0, do: "kill" }]);
-    bench.advance(MS);
+    const { bench, guest } = started([
+      { at: 0, do: "boot" },
+      { at: MS, do: "kill" },
+    ]);
+    bench.advance(2 * MS);
     bench.inject(3, 0x23);
     guest.settle();
-    expect(bench.vm.log).toEqual([]);
+    expect(bench.vm.log).not.toContain("settle");
     expect(Array.from(bench.guest.guestFates).every((n) => n === 0)).toBe(true);
+  });
+
+  test("a VMM that cannot start ends the process, and says why", () => {
+    const { bench, guest } = started([{ at: 0, do: "boot" }]);
+    bench.vm.realizeError = "vfio 0000:01:00.0: failed to open";
+    bench.advance(MS);
+    expect(guest.alive()).toBe(false);
+    expect(guest.report().state).toBe("vfio 0000:01:00.0: failed to open");
+    expect(bench.points()).toEqual(["guest_power_on", "guest_stopped"]);
+  });
+
+  test("when the host wants a device back the driver lets go of it, and it stays away", () => {
+    const { bench, guest } = started([
+      { at: 0, do: "boot" },
+      { at: 2 * MS, do: "reboot" },
+    ]);
+    bench.advance(MS);
+    bench.vm.onUnplugRequest!(bench.vm.functions[0]!);
+    bench.advance(1.5 * MS);
+    expect(bench.vm.log.slice(-2)).toEqual(["cfg 4 103", "eject n64"]);
+    bench.vm.log.length = 0;
+    bench.advance(3 * MS);
+    expect(bench.vm.log).toEqual(["reset", "reset"]);
+    expect(guest.report().state).toBe("running");
   });
 
   test("shutdown ends the process in good order", () => {

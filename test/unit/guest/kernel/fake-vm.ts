@@ -1,4 +1,5 @@
 /** A virtual machine without a VMM: config space in memory, and a log of what the guest did. */
+import { RealizeError } from "../../../../guest/vmm/errors.ts";
 import type { VirtualFunction, VirtualMachine } from "../../../../guest/vmm/types.ts";
 import type { DeviceRows } from "../../../../src/measure/rows.ts";
 import type { DeviceSpec } from "../../../../src/scenario/types.ts";
@@ -22,6 +23,9 @@ export class FakeVm implements VirtualMachine {
   readonly registers = new Map<number, number>();
   /** Runs inside each access, after it was logged. */
   onAccess: (line: string) => void = () => {};
+  onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
+  /** Power-on fails with this message. */
+  realizeError: string | null = null;
   latencyNs = 10;
 
   constructor(vcpus: number, devices: readonly DeviceSpec[], rows: readonly DeviceRows[]) {
@@ -43,6 +47,7 @@ export class FakeVm implements VirtualMachine {
   *realize(): Process {
     this.#say("realize");
     yield* sleep(this.latencyNs);
+    if (this.realizeError !== null) throw new RealizeError(this.realizeError);
   }
 
   *configRead(fn: VirtualFunction, offset: number, size: number): Process<number> {
@@ -100,6 +105,15 @@ export class FakeVm implements VirtualMachine {
 
   eoi(vcpu: number, vector: number): void {
     this.#say(`eoi ${vcpu} ${hex(vector)}`);
+  }
+
+  *eject(fn: VirtualFunction): Process {
+    this.#say(`eject ${fn.spec.name}`);
+    yield* sleep(this.latencyNs);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { "vmm.lines": this.log.length };
   }
 
   *systemReset(): Process {
