@@ -1,7 +1,7 @@
 /** How firmware and kernel find a device: BARs, INTx routing (SeaBIOS; drivers/pci/probe.c). */
 import type { Process } from "../../src/time/process.ts";
 import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
-import { PciDevice } from "./pci-device.ts";
+import type { PciDevice } from "./pci-device.ts";
 import {
   PCI_BASE_ADDRESS_0,
   PCI_BASE_ADDRESS_5,
