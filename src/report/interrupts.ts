@@ -8,9 +8,11 @@ import { clip, tableLines } from "./table.ts";
 
 const GUESTS_SHOWN = 16;
 
-/** `1.6 %`, or nothing where there is no whole. */
+/** `1.6 %`, or nothing where there is no whole; a little is never shown as none. */
 export function percent(part: number, whole: number): string {
-  return whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "";
+  if (whole <= 0) return "";
+  const share = (100 * part) / whole;
+  return part > 0 && share < 0.05 ? "<0.1 %" : `${share.toFixed(1)} %`;
 }
 
 /** What the run held of each limited resource. */

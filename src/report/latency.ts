@@ -3,21 +3,8 @@ import { formatCount, formatNs } from "../base/units.ts";
 import type { FloorResult, LatencyResult } from "../run/result.ts";
 import { tableLines } from "./table.ts";
 
-/** `12.3x`, or nothing without a floor. */
-function multiple(ns: number, floorNs: number | null): string {
-  if (floorNs === null || floorNs <= 0) return "";
-  const ratio = ns / floorNs;
-  return `${ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0)}x`;
-}
-
-function referenceOf(floor: FloorResult | null): number | null {
-  if (floor === null) return null;
-  return floor.reference === "spin" ? floor.spinOneWayNs : floor.parkOneWayNs;
-}
-
 export function latencyLines({ stages, floor, ratio }: LatencyResult): string[] {
   if (stages.length === 0) return ["  no interrupt reached an ISR"];
-  const reference = referenceOf(floor);
   const rows = stages.map((row) => [
     row.stage.replace("->", " -> "),
     formatCount(row.count),
@@ -27,13 +14,8 @@ export function latencyLines({ stages, floor, ratio }: LatencyResult): string[] 
     formatNs(row.p99),
     formatNs(row.p999),
     formatNs(row.max),
-    row.stage === "total" ? multiple(row.p50, reference) : "",
   ]);
-  const last = reference === null ? "" : "p50/floor";
-  const lines = tableLines([
-    ["", "count", "min", "p50", "p90", "p99", "p99.9", "max", last],
-    ...rows,
-  ]);
+  const lines = tableLines([["", "count", "min", "p50", "p90", "p99", "p99.9", "max"], ...rows]);
   return [...lines, ...floorLines(floor), ...ratioLines(ratio)];
 }
 

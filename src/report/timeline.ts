@@ -92,7 +92,7 @@ export function eventLines({ guests }: RunResult): string[] {
   const rows = all
     .slice(0, EVENTS_SHOWN)
     .map(({ name, item }) => [
-      formatNs(Math.max(0, item.at)),
+      `${(Math.max(0, item.at) / 1e6).toFixed(1)} ms`,
       clip(name, 16),
       item.event.replace(/^guest_/, "").replaceAll("_", " "),
       item.detail,

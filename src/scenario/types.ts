@@ -10,6 +10,8 @@ export interface BootUse {
   readonly vectors: number;
   /** Irqs that have no CPU vector yet but may ask for one. */
   readonly reservations: number;
+  /** INTx lines (IO-APIC pins) that the ports hold open; their entries are among `irtes`. */
+  readonly lines: readonly number[];
 }
 
 export interface HostSpec {

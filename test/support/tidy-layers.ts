@@ -112,6 +112,7 @@ export const WORDS: readonly WordRule[] = [
 /** Everything the top level may hold; the rest is generated or ignored by git. */
 export const TOP_LEVEL: readonly string[] = [
   ".ci",
+  ".biome.json",
   ".gitattributes",
   ".gitignore",
   "LICENSE",

@@ -1,0 +1,58 @@
+/** Every scenario of the library loads on both engines and says what it is. */
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../../../src/base/errors.ts";
+import { listLibrary, resolveScenario } from "../../../../src/scenario/library.ts";
+import { loadScenario } from "../../../../src/scenario/loader.ts";
+
+describe("the library", () => {
+  it.each(listLibrary().map(({ name }) => name))(
+    "%s loads, expects something, is named",
+    (name) => {
+      const scenario = loadScenario(name, { engine: "threads" });
+      expect(scenario.name).toBe(name);
+      expect(scenario.expect.length).toBeGreaterThan(0);
+      const { text } = resolveScenario(name);
+      expect(text).toMatch(/^# .{20,}\n#\n# Source: [\s\S]*\n# Expectation: /);
+    },
+  );
+
+  it("holds the scenarios of the documentation", () => {
+    expect(listLibrary().map(({ name }) => name)).toEqual([
+      "crash-loop",
+      "edu-intx",
+      "latency",
+      "nvme-irqfd",
+      "nvme-reboot",
+      "nvme-userspace",
+      "stress-64",
+    ]);
+  });
+
+  it("compares the two paths with nothing else changed", () => {
+    const irqfd = loadScenario("nvme-irqfd");
+    const userspace = loadScenario("nvme-userspace");
+    const [guest] = userspace.guests;
+    expect({ ...userspace, name: "x", guests: [{ ...guest!, path: "irqfd" }] }).toEqual({
+      ...irqfd,
+      name: "x",
+    });
+  });
+});
+
+describe("a scenario that is not there", () => {
+  const hint = (name: string): string => {
+    try {
+      resolveScenario(name);
+    } catch (error) {
+      return (error as UsageError).format();
+    }
+    return "";
+  };
+
+  it("brings up the nearest name, or the file", () => {
+    expect(hint("nvme-rebot")).toContain("did you mean nvme-reboot?");
+    expect(hint("./nowhere.yaml")).toContain("./nowhere.yaml: there is no such file");
+    expect(hint("src/")).toContain("src/ is a directory");
+    expect(() => resolveScenario("zzz")).toThrow(UsageError);
+  });
+});
