@@ -1,4 +1,4 @@
-/** What every device model has in common: registers of a given width, and raising through the meter. */
+/** What every device model has in common: BAR accesses, and raising through the meter. */
 import { PciFunction, type PciFunctionOptions } from "../../src/pci/function.ts";
 import type { PciIrqKind } from "../../src/pci/types.ts";
 import type { DeviceSpec, WorkloadSpec } from "../../src/scenario/types.ts";

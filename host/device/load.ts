@@ -1,4 +1,4 @@
-/** Open-loop traffic of a device: interrupts at times that do not depend on who is ready for them. */
+/** Open-loop traffic of a device: interrupts at times that depend on nobody being ready. */
 import type { Prng } from "../../src/base/prng.ts";
 import type { WorkloadSpec } from "../../src/scenario/types.ts";
 import type { DeviceEnv } from "./types.ts";
@@ -46,7 +46,7 @@ export class OpenLoopLoad {
     this.#plan();
   }
 
-  /** Raises what is due; returns when the next is due (ns), maybe already, or Infinity. Hot path. */
+  /** Raises what is due; returns when the next is due (ns): maybe now, or Infinity. Hot path. */
   run(now: number, target: LoadTarget): number {
     for (let raised = 0; this.#nextAt <= now && raised < BURST_MAX; raised++) {
       const at = this.#nextAt;

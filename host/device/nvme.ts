@@ -2,8 +2,8 @@
  * An NVMe controller (NVM Express 1.4) as far as its interrupts go, laid out like QEMU's.
  *
  * Queue pair 0 is the admin queue, which exists while the controller is ready; I/O queues come and
- * go with NVME_REG_IOQ. Queue q interrupts on vector q (but see NVME_REG_IOV), on INTx if no message
- * interrupt is on. No commands are fetched and no completions written: a submission doorbell that
+ * go with NVME_REG_IOQ. Queue q interrupts on vector q (but see NVME_REG_IOV), or on INTx while no
+ * message interrupt is on. No commands are fetched and no completions written: a submission doorbell that
  * moves is work, which ends `serviceNs` later with one interrupt for everything that was submitted
  * when it began.
  */

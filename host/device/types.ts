@@ -22,7 +22,10 @@ export interface PhysicalDevice {
   /** A BAR register access that reaches the device; size 1, 2, 4 or 8; unmapped reads give 0. */
   barRead(bar: number, offset: number, size: number): bigint;
   barWrite(bar: number, offset: number, size: number, value: bigint): void;
-  /** Function level or PM reset: registers to their defaults, interrupts withdrawn, load stopped. */
+  /**
+   * Function level or PM reset: registers to their defaults, interrupts withdrawn. A load that was
+   * started is silent until the driver enables queues again.
+   */
   reset(): void;
   /** Doorbells (shared memory words) the device has; queue `i` is doorbell `i`. */
   readonly doorbells: number;

@@ -1,4 +1,4 @@
-/** Configuration space of a PCI function: registers with masks, BARs, capability list (PCI 3.0, 6). */
+/** Configuration space of a function: masked registers, BARs, capability list (PCI 3.0, 6). */
 import { assert } from "../base/assert.ts";
 import {
   PCI_BASE_ADDRESS_0,

@@ -1,4 +1,4 @@
-/** The MSI capability of a function: enable, granted vectors, masks, pending bits (PCI 3.0, 6.8.1). */
+/** The MSI capability: enable, granted vectors, masks, pending bits (PCI 3.0, 6.8.1). */
 import { assert } from "../base/assert.ts";
 import {
   PCI_CAP_ID_MSI,

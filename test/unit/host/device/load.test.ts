@@ -62,7 +62,7 @@ test("one turn raises a limited number, and says that more is due", () => {
   expect(arrivals.at.length).toBe(256);
 });
 
-test("Poisson arrivals have the mean and the spread of a Poisson process, evenly over queues", () => {
+test("Poisson arrivals have a Poisson process's mean and spread, evenly over the queues", () => {
   const { generator, arrivals } = started({ ...FIXED, arrivals: "poisson" }, 4);
   runUntil(generator, arrivals, 10_000_000);
   const count = arrivals.at.length;

@@ -74,7 +74,7 @@ test("an interrupt nobody took is withdrawn with the wire", () => {
   expect(sink.take()).toEqual([]);
 });
 
-test("an interrupt a handler took ends elsewhere, and the next one waits on the same high wire", () => {
+test("a taken interrupt ends elsewhere, and the next one waits on the same high wire", () => {
   const { fn, sink } = makeFunction();
   fn.raise("intx", 0);
   expect(fn.takeIntx()).toBe(true);
