@@ -59,11 +59,13 @@ export interface LinesEnv {
 }
 
 export class IoApicLines {
-  readonly #env: LinesEnv;
+  readonly env: LinesEnv;
   readonly #lines = new Map<number, IoApicLine>();
 
-  constructor(env: LinesEnv) {
-    this.#env = env;
+  /** `boot`: pins that the machine's own ports hold open, with the entry and all, for good. */
+  constructor(env: LinesEnv, boot: readonly number[]) {
+    this.env = env;
+    for (const pin of boot) this.at(pin)!.opens++;
   }
 
   /** The line of a pin; null for a function without one. */
@@ -76,7 +78,7 @@ export class IoApicLines {
 
   /** mp_map_gsi_to_irq by pci_enable_device: the first to open takes a remapping entry. */
   *open(client: IrqClient, line: IoApicLine): Process<number> {
-    const { costs, matrix, table, tracer, samples } = this.#env;
+    const { costs, matrix, table, tracer, samples } = this.env;
     if (line.opens === 0) yield* sleep(costs.irqAlloc + (table === null ? 0 : costs.iecFlush));
     if (line.opens === 0) {
       matrix.reserve();
@@ -96,7 +98,7 @@ export class IoApicLines {
 
   /** mp_unmap_irq by pci_disable_device: the last to close gives the entry back. */
   *close(line: IoApicLine): Process {
-    const { costs, matrix, table, samples } = this.#env;
+    const { costs, matrix, table, samples } = this.env;
     assert(line.opens > 0, () => `line ${line.pin} is closed more often than opened`);
     if (--line.opens > 0) return;
     assert(line.actions.length === 0, () => `line ${line.pin} is closed with a handler on it`);
@@ -114,7 +116,7 @@ export class IoApicLines {
     shared: boolean,
     autoEnable: boolean,
   ): Process<number> {
-    const { costs, matrix, samples } = this.#env;
+    const { costs, matrix, samples } = this.env;
     if (line.opens === 0) return -ENODEV;
     yield* sleep(costs.requestIrq);
     const first = line.actions.length === 0;
@@ -142,7 +144,7 @@ export class IoApicLines {
 
   /** free_irq: with the last action the line is shut down and its vector given back. */
   *free(line: IoApicLine, action: IrqAction): Process {
-    const { costs, matrix, samples } = this.#env;
+    const { costs, matrix, samples } = this.env;
     const at = line.actions.indexOf(action);
     assert(at >= 0, () => `line ${line.pin}: free_irq of an action that is not there`);
     line.actions.splice(at, 1);
@@ -172,7 +174,7 @@ export class IoApicLines {
   /** enable_irq: at depth 0 a level that is still high interrupts again. */
   enable(line: IoApicLine): void {
     if (line.depth === 0) {
-      this.#env.tracer.emit("printk", { text: `Unbalanced enable for IRQ ${line.pin}` });
+      this.env.tracer.emit("printk", { text: `Unbalanced enable for IRQ ${line.pin}` });
       return;
     }
     if (--line.depth === 0) this.deliver(line);
@@ -184,7 +186,7 @@ export class IoApicLines {
     line.inProgress = true;
     let claimed = 0;
     while (line.high > 0 && line.depth === 0) {
-      this.#env.clock.spend(this.#env.costs.irqEntry);
+      this.env.clock.spend(this.env.costs.irqEntry);
       let handled = false;
       for (let i = 0; i < line.actions.length; i++) {
         if (line.actions[i]!.handleIrq()) handled = true;
@@ -199,14 +201,14 @@ export class IoApicLines {
   /** note_interrupt: a line that nobody handles is switched off. */
   #noteInterrupt(line: IoApicLine, handled: boolean): void {
     if (!handled) {
-      const now = this.#env.clock.now();
+      const now = this.env.clock.now();
       line.irqsUnhandled = now > line.lastUnhandled + UNHANDLED_AGE_NS ? 1 : line.irqsUnhandled + 1;
       line.lastUnhandled = now;
     }
     if (++line.irqCount < SPURIOUS_WINDOW) return;
     line.irqCount = 0;
     if (line.irqsUnhandled > SPURIOUS_UNHANDLED_MAX) {
-      const { tracer } = this.#env;
+      const { tracer } = this.env;
       const cared = `irq ${line.pin}: nobody cared (try booting with the "irqpoll" option)`;
       tracer.emit("printk", { text: cared });
       tracer.emit("printk", { text: `Disabling IRQ #${line.pin}` });

@@ -2,7 +2,7 @@
 import { EBUSY, EINVAL, ENODEV } from "../../src/base/errno.ts";
 import type { PoolReport } from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
-import { IoApicLines, type LinesEnv } from "./ioapic-lines.ts";
+import type { IoApicLines, LinesEnv } from "./ioapic-lines.ts";
 import { ClientIrqs } from "./irq-desc.ts";
 import type { MsiDomain } from "./msi-domain.ts";
 import { PciMsi } from "./pci-msi.ts";
@@ -22,14 +22,15 @@ export class SystemIrqPool implements IrqPool {
   readonly #flushNs: number;
 
   /** `dynamicMsix`: what the kernel can; both x86 domains can add vectors, so nothing else counts. */
-  constructor(env: LinesEnv, domain: MsiDomain, dynamicMsix: boolean) {
+  constructor(lines: IoApicLines, domain: MsiDomain, dynamicMsix: boolean) {
+    const { env } = lines;
     this.canAllocDynamically = dynamicMsix;
     this.matrix = env.matrix;
     this.table = env.table;
     this.#env = env;
     this.#domain = domain;
     this.#msi = new PciMsi(domain, env.costs);
-    this.#lines = new IoApicLines(env);
+    this.#lines = lines;
     this.#flushNs = env.table === null ? 0 : env.costs.iecFlush;
   }
 

@@ -140,7 +140,7 @@ it("in D3hot growth and disable of what is on still work (h21)", () => {
 });
 
 it("an enable that fails leaves MSI-X off and INTx as it was", () => {
-  const machine = new Machine({ boot: { irtes: 65_536, irqs: 0, vectors: 0, reservations: 0 } });
+  const machine = new Machine({ boot: { irtes: 65_536, irqs: 0, vectors: 0, reservations: 0, lines: [] } });
   const client = machine.client({ msix: 8 });
   expect(machine.enable(client, 4)).toBe(-ENOSPC);
   expect(client.fn.msix!.enabled).toBe(false);

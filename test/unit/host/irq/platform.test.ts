@@ -5,7 +5,13 @@ import { UsageError } from "../../../../src/base/errors.ts";
 import { Machine } from "./machine.ts";
 
 it("the default boot is the recorded machine's: 21 entries, 10 vectors, irqs from 28", () => {
-  expect(RECORDED_BOOT_USE).toEqual({ irtes: 21, irqs: 4, vectors: 10, reservations: 12 });
+  expect(RECORDED_BOOT_USE).toEqual({
+    irtes: 21,
+    irqs: 4,
+    vectors: 10,
+    reservations: 12,
+    lines: [21, 22, 23],
+  });
   expect(new Machine().pool.report()).toMatchObject({
     irqsHeld: 0,
     irtesUsed: 21,
