@@ -36,6 +36,8 @@ export class NvmeDriver implements GuestDriver {
   readonly #dev: PciDevice;
   readonly #vectors: IrqVectors;
   readonly #queues: NvmeQueue[] = [];
+  /** vCPUs that submit to each queue; null for the admin queue. */
+  #masks: readonly (readonly number[] | null)[] = [];
   /** I/O queues in use are 1 to this. */
   #ioQueues = 0;
   #running = false;
@@ -82,6 +84,7 @@ export class NvmeDriver implements GuestDriver {
     yield* this.#vectors.free(0);
     yield* this.#vectors.freeAll();
     const masks = irqCreateAffinityMasks(vcpus, wanted, 1);
+    this.#masks = masks;
     const granted = yield* this.#vectors.alloc(this.mode, masks);
     if (granted < 0) return granted;
     // With a single vector the I/O queue shares the admin queue's, which is quiet by then.
@@ -124,27 +127,28 @@ export class NvmeDriver implements GuestDriver {
     for (let id = 1; id <= this.#ioQueues; id++) this.#queues[id]!.reset();
     yield* this.#register(NVME_REG_IOQ, this.#ioQueues);
     if (arrivals !== "closed") return;
-    for (let id = 1; id <= this.#ioQueues; id++) this.#queues[id]!.start(depth);
+    const { online } = this.#kernel;
+    for (let id = 1; id <= this.#ioQueues; id++) {
+      const mask = this.#masks[id] ?? online;
+      if (mask.some((vcpu) => online.includes(vcpu))) this.#queues[id]!.start(depth);
+    }
   }
 
   *stopIo(): Process {
     if (!this.#running) return;
     this.#running = false;
-    for (const queue of this.#queues) queue.stop();
-    yield* this.#drain();
+    yield* this.#drain(this.#queues);
     yield* this.#register(NVME_REG_IOQ, 0);
   }
 
-  *#drain(): Process {
-    for (let polls = 0; polls < DRAIN_POLLS && this.#outstanding() > 0; polls++) {
+  /** Nothing new is submitted to `queues`, and what is under way is waited for. */
+  *#drain(queues: readonly NvmeQueue[]): Process {
+    for (const queue of queues) queue.stop();
+    for (let polls = 0; polls < DRAIN_POLLS && outstandingOn(queues) > 0; polls++) {
       yield* sleep(DRAIN_POLL_NS);
     }
-    const lost = this.#outstanding();
+    const lost = outstandingOn(queues);
     if (lost > 0) this.#kernel.driverError(this.#dev.fn.rows, `${lost} commands timed out`, -EIO);
-  }
-
-  #outstanding(): number {
-    return this.#queues.reduce((sum, queue) => sum + queue.outstanding, 0);
   }
 
   /** nvme_remove and nvme_shutdown: I/O queues from the last to the first, then the admin queue. */
@@ -167,13 +171,32 @@ export class NvmeDriver implements GuestDriver {
     yield* this.#dev.disable();
   }
 
-  cpuOffline(vcpu: number): Process {
-    return this.#vectors.cpuOffline(vcpu);
+  /** blk_mq_hctx_notify_offline comes before the interrupts move: such queues are empty by then. */
+  *cpuOffline(vcpu: number): Process {
+    const { online } = this.#kernel;
+    const idle = this.#queuesOf(vcpu).filter(
+      (queue) => !this.#masks[queue.id]!.some((other) => online.includes(other)),
+    );
+    yield* this.#drain(idle);
+    yield* this.#vectors.cpuOffline(vcpu);
   }
 
   *cpuOnline(vcpu: number): Process {
     const result = yield* this.#vectors.cpuOnline(vcpu);
-    if (result < 0) this.#kernel.driverError(this.#dev.fn.rows, "irq_startup", result);
+    if (result < 0) {
+      this.#kernel.driverError(this.#dev.fn.rows, "irq_startup", result);
+      return;
+    }
+    const { arrivals, depth } = this.#kernel.plan.spec.workload;
+    if (!this.#running || arrivals !== "closed") return;
+    for (const queue of this.#queuesOf(vcpu)) queue.start(depth);
+  }
+
+  /** I/O queues that `vcpu` submits to. */
+  #queuesOf(vcpu: number): NvmeQueue[] {
+    return this.#queues.filter(
+      ({ id }) => id <= this.#ioQueues && this.#masks[id]?.includes(vcpu) === true,
+    );
   }
 
   halt(): void {
@@ -184,6 +207,10 @@ export class NvmeDriver implements GuestDriver {
 
   counters(): Readonly<Record<string, number>> {
     const completed = this.#queues.reduce((sum, queue) => sum + queue.completed, 0);
-    return { ioQueues: this.#ioQueues, completed, outstanding: this.#outstanding() };
+    return { ioQueues: this.#ioQueues, completed, outstanding: outstandingOn(this.#queues) };
   }
+}
+
+function outstandingOn(queues: readonly NvmeQueue[]): number {
+  return queues.reduce((sum, queue) => sum + queue.outstanding, 0);
 }

@@ -105,4 +105,26 @@ describe("the nvme driver", () => {
       `eoi ${slot >> 8} ${(slot & 255).toString(16)}`,
     ]);
   });
+
+  test("a queue whose only vCPU goes offline is drained first, and starts again with it", () => {
+    const { bench, interrupts, kernel, driver } = bound({
+      workload: { arrivals: "closed", depth: 2 },
+    });
+    bench.run(driver.probe());
+    bench.run(driver.startIo());
+    const row = rowOf(bench.vm.functions[0]!.rows, "msix", 2);
+    kernel.setOnline(1, false);
+    bench.vm.log.length = 0;
+    bench.scheduler.at(bench.clock.now() + 50_000, () => {
+      bench.inject(row, slotOf(interrupts.table.rows, row));
+      interrupts.poll();
+    });
+    bench.run(driver.cpuOffline(1));
+    expect(bench.vm.log[0]).toBe("bell 5 1");
+    expect(bench.vm.log).toContain("tbl 2 ctrl 1");
+    expect(driver.counters()).toMatchObject({ completed: 2, outstanding: 2 });
+    kernel.setOnline(1, true);
+    bench.run(driver.cpuOnline(1));
+    expect(bench.vm.log.slice(-2)).toEqual(["tbl 2 ctrl 0", "bell 4 4"]);
+  });
 });
