@@ -3,15 +3,15 @@
  *
  * Queue pair 0 is the admin queue, which exists while the controller is ready; I/O queues come and
  * go with NVME_REG_IOQ. Queue q interrupts on vector q (but see NVME_REG_IOV), or on INTx while no
- * message interrupt is on. No commands are fetched and no completions written: a submission doorbell that
- * moves is work, which ends `serviceNs` later with one interrupt for everything that was submitted
- * when it began.
+ * message interrupt is on. No commands are fetched and no completions written: a submission
+ * doorbell that moves is work, which ends `serviceNs` later with one interrupt for everything that
+ * was submitted when it began.
  */
 import type { CapabilitySpec } from "../../src/pci/function.ts";
 import type { DeviceSpec, WorkloadSpec } from "../../src/scenario/types.ts";
-import type { TimedEvent } from "../../src/time/event-heap.ts";
 import { Device, type DeviceExtra, FIRMWARE_COMMAND, FIRMWARE_INTERRUPT_LINE } from "./device.ts";
 import { type LoadTarget, OpenLoopLoad } from "./load.ts";
+import { type NvmeQueueOwner, NvmeQueues } from "./nvme-queues.ts";
 import {
   NVME_CAP_HI,
   NVME_CAP_LO,
@@ -79,21 +79,9 @@ function barSize(vectors: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(pbaEnd, 0x4000)));
 }
 
-export class Nvme extends Device implements LoadTarget {
-  readonly #queues: number;
-  readonly #serviceNs: number;
+export class Nvme extends Device implements LoadTarget, NvmeQueueOwner {
+  readonly #queues: NvmeQueues;
   readonly #load = new OpenLoopLoad();
-  /** Last submission tail seen, the tail in service, and the last one completed, by queue. */
-  readonly #submitted: Uint32Array;
-  readonly #serving: Uint32Array;
-  readonly #completed: Uint32Array;
-  /** Completions posted, and whether INTx has to stand for some of them. */
-  readonly #posted: Uint32Array;
-  readonly #unacknowledged: Uint8Array;
-  #unacknowledgedQueues = 0;
-  /** The service under way; what ends it is one closure a queue, made once. */
-  readonly #service: (TimedEvent | null)[];
-  readonly #endService: (() => void)[];
   #cc = 0;
   #csts = 0;
   #intms = 0;
@@ -121,19 +109,12 @@ export class Nvme extends Device implements LoadTarget {
       },
       extra,
     );
-    this.#queues = nvmeQueues(spec.msixVectors);
-    this.#serviceNs = extra.serviceNs ?? SERVICE_NS;
-    this.#submitted = new Uint32Array(this.#queues);
-    this.#serving = new Uint32Array(this.#queues);
-    this.#completed = new Uint32Array(this.#queues);
-    this.#posted = new Uint32Array(this.#queues);
-    this.#unacknowledged = new Uint8Array(this.#queues);
-    this.#service = new Array(this.#queues).fill(null);
-    this.#endService = this.#service.map((_, queue) => () => this.#completeService(queue));
+    const count = nvmeQueues(spec.msixVectors);
+    this.#queues = new NvmeQueues(count, extra.serviceNs ?? SERVICE_NS, this);
   }
 
   override get doorbells(): number {
-    return 2 * this.#queues;
+    return 2 * this.#queues.count;
   }
 
   /** I/O queue pairs that exist. */
@@ -149,8 +130,7 @@ export class Nvme extends Device implements LoadTarget {
       this.#acknowledge(queue);
       return;
     }
-    this.#submitted[queue] = value;
-    if (this.#service[queue] === null) this.#beginService(queue);
+    this.#queues.submit(queue, value >>> 0, this.env);
   }
 
   override startLoad(load: WorkloadSpec, env: DeviceEnv): void {
@@ -171,27 +151,14 @@ export class Nvme extends Device implements LoadTarget {
     this.#interrupt(queue + 1, atNs);
   }
 
-  #beginService(queue: number): void {
-    if (this.#submitted[queue] === this.#completed[queue]) return;
-    this.#serving[queue] = this.#submitted[queue]!;
-    if (this.env === null) {
-      this.#completeService(queue);
-      return;
-    }
-    const { clock, scheduler } = this.env;
-    this.#service[queue] = scheduler.at(clock.now() + this.#serviceNs, this.#endService[queue]!);
-  }
-
-  #completeService(queue: number): void {
-    this.#service[queue] = null;
-    this.#completed[queue] = this.#serving[queue]!;
+  /** NvmeQueueOwner. */
+  serviceEnded(queue: number): void {
     this.#interrupt(queue, this.now());
-    if (this.#service[queue] === null) this.#beginService(queue);
   }
 
   /** A completion is posted to `queue` and interrupts. Hot path. */
   #interrupt(queue: number, atNs: number): void {
-    this.#posted[queue]!++;
+    this.#queues.post(queue);
     const { msi, msix } = this.fn;
     const vector = queue === 0 ? 0 : this.#firstIoVector + queue - 1;
     if (msix?.enabled === true) {
@@ -202,10 +169,7 @@ export class Nvme extends Device implements LoadTarget {
       this.raise("msi", vector % msi.allotted, atNs);
       return;
     }
-    if (this.#unacknowledged[queue] === 0) {
-      this.#unacknowledged[queue] = 1;
-      this.#unacknowledgedQueues++;
-    }
+    this.#queues.awaitAcknowledge(queue);
     if (!this.#pinMasked) this.raise("intx", 0, atNs);
   }
 
@@ -216,16 +180,13 @@ export class Nvme extends Device implements LoadTarget {
 
   /** The completion head moved: the driver has seen all that is posted to the queue. */
   #acknowledge(queue: number): void {
-    if (this.#unacknowledged[queue] === 0) return;
-    this.#unacknowledged[queue] = 0;
-    this.#unacknowledgedQueues--;
-    if (this.#unacknowledgedQueues === 0) this.fn.deassertIntx();
+    if (this.#queues.acknowledge(queue)) this.fn.deassertIntx();
   }
 
   #setIntms(mask: number): void {
     const masked = this.#pinMasked;
     this.#intms = mask >>> 0;
-    if (masked === this.#pinMasked || this.#unacknowledgedQueues === 0) return;
+    if (masked === this.#pinMasked || !this.#queues.anyUnacknowledged) return;
     if (masked) this.raise("intx", 0, this.now());
     else this.fn.deassertIntx();
   }
@@ -233,19 +194,13 @@ export class Nvme extends Device implements LoadTarget {
   /** Creates I/O queues up to `count` and deletes those behind it. */
   #setIoQueues(count: number): void {
     const before = this.#ioQueues;
-    this.#ioQueues = Math.min(count, this.#queues - 1);
+    this.#ioQueues = Math.min(count, this.#queues.count - 1);
     for (let queue = this.#ioQueues + 1; queue <= before; queue++) this.#clearQueue(queue);
     this.#load.setQueues(this.#ioQueues);
   }
 
   #clearQueue(queue: number): void {
-    const service = this.#service[queue];
-    if (service) service.cancelled = true;
-    this.#service[queue] = null;
-    this.#submitted[queue] = 0;
-    this.#completed[queue] = 0;
-    this.#posted[queue] = 0;
-    this.#acknowledge(queue);
+    if (this.#queues.clear(queue)) this.fn.deassertIntx();
   }
 
   /** CC.EN cleared, or a reset: no queues, nothing to acknowledge. */
@@ -281,7 +236,8 @@ export class Nvme extends Device implements LoadTarget {
   #readWord(offset: number): number {
     if (offset >= NVME_REG_DOORBELLS && offset < NVME_REG_END) {
       const doorbell = (offset - NVME_REG_DOORBELLS) >>> 2;
-      return (((doorbell & 1) === 0 ? this.#completed : this.#posted)[doorbell >>> 1] ?? 0) >>> 0;
+      const queue = doorbell >>> 1;
+      return (doorbell & 1) === 0 ? this.#queues.completed(queue) : this.#queues.posted(queue);
     }
     if (offset >= NVME_REG_ASQ && offset < NVME_REG_ACQ + 8) {
       return this.#queueBases[(offset - NVME_REG_ASQ) >>> 2]!;
