@@ -7,7 +7,7 @@ import { STAMP_SIGNALLED } from "../../src/shm/stamps.ts";
 import type { VirtualMachine } from "../vmm/types.ts";
 import { type IrqTable, NO_ROW } from "./irq-table.ts";
 
-/** Columns of src/measure/stages.ts MOMENTS that the guest fills; the first three are the host's. */
+/** Columns of stages.ts MOMENTS that the guest fills; the first three are the host's. */
 const WOKEN = 3;
 const INJECTED = 4;
 const ISR = 5;

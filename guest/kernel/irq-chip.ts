@@ -45,7 +45,7 @@ function dataOf(slot: Slot): number {
   return slot === NO_SLOT ? 0 : slot & 0xff;
 }
 
-/** drivers/pci/msi/msi.c, pci_write_msg_msix and pci_msix_mask; `bar` and `base` place the table. */
+/** drivers/pci/msi/msi.c: pci_write_msg_msix, pci_msix_mask; `bar` and `base` place the table. */
 export class MsixTable implements IrqChip {
   readonly level = false;
   readonly #dev: PciDevice;

@@ -1,4 +1,4 @@
-/** The guest's vector table (arch/x86 vector_irq): who handles a vector, and which row it counts on. */
+/** The guest's vector table (arch/x86 vector_irq): who handles a vector, and on which row. */
 
 /** A driver's interrupt handler. Hot path: must not allocate. */
 export interface IrqHandler {

@@ -1,4 +1,4 @@
-/** The guest's struct pci_dev: config accesses, capabilities, command register (drivers/pci/pci.c). */
+/** The guest's struct pci_dev: config space, capabilities, command register (drivers/pci/pci.c). */
 import type { Process } from "../../src/time/process.ts";
 import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
 import {

@@ -1,4 +1,4 @@
-/** Which vectors a guest's vCPUs have to give (kernel/irq/matrix.c, arch/x86/kernel/apic/vector.c). */
+/** Which vectors a guest's vCPUs have to give (kernel/irq/matrix.c, x86's apic/vector.c). */
 import { assert } from "../../src/base/assert.ts";
 import { ENOSPC } from "../../src/base/errno.ts";
 
