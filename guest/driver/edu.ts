@@ -1,4 +1,4 @@
-/** Driver of QEMU's edu device (docs/specs/edu.rst): raises its own interrupts, and acknowledges. */
+/** Driver of QEMU's edu (docs/specs/edu.rst): raises its own interrupts, and acknowledges. */
 import type { IrqKind } from "../../src/measure/rows.ts";
 import { type Process, sleep, step, until, WaitQueue } from "../../src/time/process.ts";
 import type { Task } from "../../src/time/scheduler.ts";

@@ -122,7 +122,7 @@ describe("the timeline of a VM process", () => {
 });
 
 describe("what an engine asks of a VM process", () => {
-  test("inject takes the timeline's actions by name, and tells a user what it does not know", () => {
+  test("inject takes actions by name, and refuses what it does not know", () => {
     const { bench, guest } = started([{ at: 0, do: "boot" }]);
     bench.advance(MS);
     guest.inject("mode intx");

@@ -19,7 +19,7 @@ function slotOf(rows: Int32Array, row: number): number {
 }
 
 describe("the nvme driver", () => {
-  test("it has a queue for each vCPU, or as many as the table has vectors beside the admin's", () => {
+  test("it has a queue for each vCPU, or for each vector beside the admin's", () => {
     for (const [vcpus, msixVectors, queues] of [
       [2, 64, 2],
       [4, 3, 2],

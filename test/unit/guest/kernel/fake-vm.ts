@@ -13,7 +13,7 @@ export const MSI_CAP = 0x50;
 export const EXP_CAP = 0x80;
 export const TABLE_OFFSET = 0x2000;
 
-/** Log lines: `cfg OFFSET VALUE`, `tbl VECTOR FIELD VALUE`, `reg OFFSET VALUE`, `bell QUEUE VALUE`. */
+/** Logs `cfg OFFSET VALUE`, `tbl VECTOR FIELD VALUE`, `reg OFFSET VALUE`, `bell QUEUE VALUE`. */
 export class FakeVm implements VirtualMachine {
   readonly vcpus: number;
   readonly functions: VirtualFunction[];

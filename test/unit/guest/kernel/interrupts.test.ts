@@ -32,7 +32,7 @@ const p50 = (samples: StageSamples, stage: string): number =>
   LatencyHistogram.fromJSON(samples[stage]!).percentile(50);
 
 describe("delivery to the driver's handler", () => {
-  test("a vector runs its handler, counts delivered, and needs no EOI exit when it is an edge", () => {
+  test("an edge runs its handler, counts delivered, and needs no EOI exit", () => {
     const { bench, interrupts, taken } = enabled();
     bench.inject(ROW, SLOT);
     expect(interrupts.poll()).toBe(1);

@@ -86,7 +86,7 @@ describe("the life of a guest, held against a recording of Linux 6.12 on QEMU 10
   });
 
   test("a vCPU that goes offline takes its queue's vector down; the other vectors move", () => {
-    // q10-kvm-nvme-lifecycle-smp4: vector 0 goes in two steps from vCPU 3, vector 4 is masked twice.
+    // q10-kvm-nvme-lifecycle-smp4: vector 0 leaves vCPU 3 in two steps, 4 is masked twice.
     const { bench, life } = living({ vcpus: 4 });
     bench.run(life.perform({ do: "boot" }));
     const placed = compact(bench.vm.log).filter((line) => /^msg 0 fee0[1-3]/.test(line));
@@ -125,7 +125,7 @@ describe("the life of a guest, held against a recording of Linux 6.12 on QEMU 10
     expect(bench.env.tracer.events.at(-2)!.args).toMatchObject({ mode: "intx" });
   });
 
-  test("mode msi writes control, address and data before it is enabled, as ahci's recording", () => {
+  test("mode msi writes control, address and data before enabling, as ahci's recording", () => {
     const { bench, life } = living();
     bench.run(life.perform({ do: "boot" }));
     bench.run(life.perform({ do: "unbind" }));
