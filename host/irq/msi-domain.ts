@@ -10,7 +10,7 @@ import type { PoolSamples } from "./pool-samples.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 import type { IrTable } from "./vtd.ts";
 
-/** Fixed part of a message address; where it says a CPU when nothing remaps (Intel SDM 3, 11.11). */
+/** Fixed part of a message address, a CPU in it when nothing remaps (Intel SDM 3, 11.11). */
 const MSI_ADDRESS_BASE = 0xfee00000;
 /** Remappable format with a handle, SHV set (VT-d specification, 5.1.5.2). */
 const MSI_ADDRESS_REMAPPABLE = 0x18;

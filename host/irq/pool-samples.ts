@@ -1,10 +1,18 @@
 /** How much of the pool is held over time: present, peak and a bounded series of changes. */
-import type { PoolReport, PoolSample } from "../../src/run/contract.ts";
+import type { PoolReport } from "../../src/run/contract.ts";
 import type { Clock } from "../../src/time/clock.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 import type { IrTable } from "./vtd.ts";
 
 export const SAMPLES_MAX = 4096;
+
+/** As PoolSample, but mutable: many changes of one instant are one sample. */
+interface Sample {
+  at: number;
+  irqs: number;
+  irtes: number;
+  vectors: number;
+}
 
 export class PoolSamples {
   /** Irqs that functions hold (MSI and MSI-X). The domain counts them here. */
@@ -15,7 +23,7 @@ export class PoolSamples {
   readonly #irtesBoot: number;
   readonly #vectorsBoot: number;
   readonly #samplesMax: number;
-  #samples: PoolSample[] = [];
+  #samples: Sample[] = [];
   /** The series keeps every `#stride`th change; doubled each time the series is full. */
   #stride = 1;
   #sinceKept = 0;
@@ -43,9 +51,11 @@ export class PoolSamples {
     if (this.irqs > this.#irqsPeak) this.#irqsPeak = this.irqs;
     if (irtes > this.#irtesPeak) this.#irtesPeak = irtes;
     if (vectors > this.#vectorsPeak) this.#vectorsPeak = vectors;
-    const last = this.#samples.length - 1;
-    if (this.#samples[last]!.at === this.#clock.now()) {
-      this.#samples[last] = this.#present();
+    const last = this.#samples[this.#samples.length - 1]!;
+    if (last.at === this.#clock.now()) {
+      last.irqs = this.irqs;
+      last.irtes = irtes;
+      last.vectors = vectors;
       return;
     }
     if (++this.#sinceKept < this.#stride) return;
@@ -67,11 +77,11 @@ export class PoolSamples {
       vectorsBoot: this.#vectorsBoot,
       vectorsPeak: this.#vectorsPeak,
       vectorsSize: this.#matrix.size,
-      samples: [...this.#samples, present],
+      samples: [...this.#samples.map((sample) => ({ ...sample })), present],
     };
   }
 
-  #present(): PoolSample {
+  #present(): Sample {
     return {
       at: this.#clock.now(),
       irqs: this.irqs,

@@ -21,7 +21,7 @@ export class SystemIrqPool implements IrqPool {
   readonly #lines: IoApicLines;
   readonly #flushNs: number;
 
-  /** `dynamicMsix`: what the kernel can; both x86 domains can add vectors, so nothing else counts. */
+  /** `dynamicMsix`: what the kernel can; both x86 domains are able to add vectors. */
   constructor(lines: IoApicLines, domain: MsiDomain, dynamicMsix: boolean) {
     const { env } = lines;
     this.canAllocDynamically = dynamicMsix;

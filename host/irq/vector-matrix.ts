@@ -1,4 +1,4 @@
-/** The CPU vector allocator: per-CPU maps and global counters (kernel/irq/matrix.c, Linux 6.1, 6.12). */
+/** The CPU vector allocator: per-CPU maps, global counters (kernel/irq/matrix.c, 6.1 and 6.12). */
 import { assert } from "../../src/base/assert.ts";
 import { Bitmap } from "../../src/base/bitmap.ts";
 import { ENOSPC } from "../../src/base/errno.ts";

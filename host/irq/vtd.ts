@@ -10,7 +10,7 @@ export const INTR_REMAP_TABLE_ENTRIES = 65_536;
 /** ecap_max_handle_mask: the largest block is 2^15 entries; MSI never asks for more than 2^5. */
 const MAX_HANDLE_MASK = 15;
 
-/** Who holds entries, for the words when none are left: a device's bdf, or a line of the IO-APIC. */
+/** Who holds entries, for the words when none are left: a device's bdf, or an IO-APIC pin. */
 interface Holding {
   readonly owner: string;
   entries: number;

@@ -67,7 +67,7 @@ it("MSI after a handler was removed is lost, until the next handler (h16)", () =
   expect(action.count).toBe(1);
 });
 
-it("a latched message is lost with its irq, and a granted vector without an irq has no handler", () => {
+it("a latched message is lost with its irq, one of a vector without an irq at once", () => {
   const machine = new Machine();
   const client = machine.client({ msi: 4 });
   machine.enable(client, 3, "msi");

@@ -116,7 +116,7 @@ it("IRQF_NO_AUTOEN keeps the line off until enable_irq", () => {
   expect(handler.count).toBe(1);
 });
 
-it("an exclusive request on a line in use is EBUSY, and so is any request on an exclusive one", () => {
+it("an exclusive request on a line in use is EBUSY, as is any on an exclusive line", () => {
   const machine = new Machine();
   const { pool } = machine;
   const [a, b] = opened(machine, 2) as [TestClient, TestClient];
@@ -128,7 +128,7 @@ it("an exclusive request on a line in use is EBUSY, and so is any request on an 
   expect(machine.run(pool.requestLine(a, shared, true))).toBe(-EBUSY);
 });
 
-it("nobody cared: after 100,000 unhandled interrupts the line is off, a new sharer revives it", () => {
+it("after 100,000 interrupts nobody cared for the line is off; a new sharer revives it", () => {
   const machine = new Machine();
   const { pool } = machine;
   const [a, b] = opened(machine, 2) as [TestClient, TestClient];
@@ -169,7 +169,7 @@ it("unhandled interrupts further apart than a tenth of a second are not counted 
   expect(machine.klog()).toEqual([]);
 });
 
-it("a handler that claims a wire and masks nothing is a broken invariant, not an endless loop", () => {
+it("a handler that claims a wire and masks nothing is a broken invariant, no endless loop", () => {
   const machine = new Machine();
   const [a] = opened(machine, 1) as [TestClient];
   machine.run(machine.pool.requestLine(a, new Counter(), true));

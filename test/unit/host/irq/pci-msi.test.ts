@@ -34,7 +34,7 @@ function machineWith(shape: FunctionShape): { machine: Machine; client: IrqClien
   return { machine, client: machine.client(shape) };
 }
 
-it("MSI-X comes up masked: function mask, messages, INTx off, entry masks, function mask off", () => {
+it("MSI-X comes up masked: function mask, messages, INTx off, entry masks, unmask", () => {
   const { machine, client } = machineWith({ msix: 3 });
   const log = recordWrites(client);
   expect(machine.enable(client, 2)).toBe(2);
@@ -140,7 +140,9 @@ it("in D3hot growth and disable of what is on still work (h21)", () => {
 });
 
 it("an enable that fails leaves MSI-X off and INTx as it was", () => {
-  const machine = new Machine({ boot: { irtes: 65_536, irqs: 0, vectors: 0, reservations: 0, lines: [] } });
+  const machine = new Machine({
+    boot: { irtes: 65_536, irqs: 0, vectors: 0, reservations: 0, lines: [] },
+  });
   const client = machine.client({ msix: 8 });
   expect(machine.enable(client, 4)).toBe(-ENOSPC);
   expect(client.fn.msix!.enabled).toBe(false);

@@ -28,7 +28,7 @@ it("a host too small for its own boot is the user's mistake", () => {
   expect(() => new Machine({ cpus: 1, vectorsPerCpu: 9 })).toThrow("less than the 10");
 });
 
-it("without remapping more than one MSI is granted one, and MSI-X has no limit (noremap h08)", () => {
+it("without remapping many MSI are granted one, and MSI-X has no limit (noremap h08)", () => {
   const machine = new Machine({ platform: "x86-flat" });
   const x16 = machine.client({ msi: 16, msix: 16 });
   for (const wanted of [2, 3, 4, 5, 7, 9, 16]) {
@@ -43,7 +43,7 @@ it("without remapping more than one MSI is granted one, and MSI-X has no limit (
   expect(machine.klog()).toEqual([]);
 });
 
-it("without remapping a message names CPU and vector, the shutdown vector while there is none", () => {
+it("without remapping a message names CPU and vector, or the shutdown vector", () => {
   const machine = new Machine({ platform: "x86-flat" });
   const client = machine.client({ msix: 2 });
   machine.enable(client, 1);
@@ -62,7 +62,7 @@ it("Linux 6.1 adds no vector to MSI-X that is on", () => {
   expect(machine.run(machine.pool.pciMsixAllocIrqAt(client, 5))).toBe(-EINVAL);
 });
 
-it("the report keeps peaks and a series that begins with the boot and ends with the present", () => {
+it("the report keeps peaks and a series from the boot to the present", () => {
   const machine = new Machine();
   const client = machine.client({ msix: 64 });
   machine.enable(client, 64);

@@ -56,7 +56,7 @@ it("a short grant names what would fit, logs one pair of lines, holds nothing (q
   expect(machine.klog()).toEqual(PAIR);
 });
 
-it("growth on a full table is ENOSPC, never a positive number; what came before stays (q03)", () => {
+it("growth on a full table is ENOSPC, never positive; what came before stays (q03)", () => {
   const machine = nearlyFull(5);
   const { pool } = machine;
   const a = machine.client({ msix: 2048 });
@@ -112,7 +112,7 @@ it("multi-MSI answers 1 even if a smaller block would fit (q05)", () => {
   expect(machine.pool.held(x).indexes).toEqual([0, 1, 2, 3, 4]);
 });
 
-it("an INTx line takes its entry at open and fails there; sharing it costs nothing (q06 q09)", () => {
+it("an INTx line takes its entry at open and fails there; sharing is free (q06 q09)", () => {
   const machine = nearlyFull(1);
   const { pool } = machine;
   const e2 = machine.client({ line: 16 });

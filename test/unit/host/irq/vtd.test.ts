@@ -24,7 +24,7 @@ it("the table of one unit has 65,536 entries, the recorded boot leaves 65,482 (q
   expect(t.alloc(1, "a")).toBe(54);
 });
 
-it("MSI takes one aligned block of its size rounded up: 3 take 4, 5 take 8, 9 take 16 (q05)", () => {
+it("MSI takes an aligned block of its size rounded up: 3 take 4, 5 take 8 (q05)", () => {
   expect([1, 2, 3, 4, 5, 8, 9, 16, 17, 32].map(IrTable.blockSize)).toEqual([
     1, 2, 4, 4, 8, 8, 16, 16, 32, 32,
   ]);
