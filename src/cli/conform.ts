@@ -1,5 +1,8 @@
 /** `vfio-cosim conform DIR|FILE...`: the host's answers against recordings of real kernels. */
+import { Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
+import type { ConformResult } from "../conform/conform.ts";
 import { canonicalJson } from "../report/json.ts";
 import { clip } from "../report/table.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
@@ -13,26 +16,7 @@ interface ConformFlags {
   readonly json?: boolean;
 }
 
-export interface Divergence {
-  readonly file: string;
-  readonly line: number;
-  readonly op: string;
-  readonly field: string;
-  readonly expected: unknown;
-  readonly got: unknown;
-}
-
-/** What src/conform returns. */
-export interface ConformReport {
-  readonly totals: {
-    readonly scripts: number;
-    readonly ops: number;
-    readonly divergences: number;
-  };
-  readonly divergences: readonly Divergence[];
-}
-
-export function conformText({ totals, divergences }: ConformReport): string {
+export function conformText({ totals, divergences }: ConformResult): string {
   const lines: string[] = [];
   for (const { file, line, op, field, expected, got } of divergences.slice(0, DIVERGENCES_SHOWN)) {
     lines.push(clip(`${file}:${line}: ${op}`, WIDTH));
@@ -43,10 +27,9 @@ export function conformText({ totals, divergences }: ConformReport): string {
   if (more > 0) lines.push(`and ${formatCount(more)} more (--json has them all)`);
   if (lines.length > 0) lines.push("");
   const { scripts, ops } = totals;
-  lines.push(
-    `${formatCount(scripts)} recordings, ${formatCount(ops)} operations: ` +
-      `${formatCount(totals.divergences)} divergences`,
-  );
+  const found =
+    totals.divergences === 1 ? "1 divergence" : `${formatCount(totals.divergences)} divergences`;
+  lines.push(`${formatCount(scripts)} recordings, ${formatCount(ops)} operations: ${found}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -62,7 +45,12 @@ async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<nu
   const { createHost } = await loadHost();
   const options =
     flags.kernel === undefined ? { createHost } : { createHost, kernel: flags.kernel };
-  const report: ConformReport = await conformFiles(paths, options);
+  const report = conformFiles(paths, options);
+  if (report.totals.scripts === 0) {
+    throw new UsageError(`${paths.join(" ")}: no recording of ${flags.kernel}`, {
+      hint: "leave --kernel out to compare them all",
+    });
+  }
   io.out(flags.json === true ? canonicalJson(report) : conformText(report));
   return report.totals.divergences > 0 ? EXIT_FAILED : EXIT_OK;
 }
@@ -72,7 +60,12 @@ export const conformCommand: AddCommand = (program, io, done) => {
     .command("conform")
     .description("compare the host's answers with recordings of real kernels, answer for answer")
     .argument("<paths...>", "directories or recordings (.jsonl)")
-    .option("--kernel <name>", "only recordings of this kernel: linux-6.1 or linux-6.12")
+    .addOption(
+      new Option("--kernel <name>", "only recordings of this kernel").choices([
+        "linux-6.1",
+        "linux-6.12",
+      ]),
+    )
     .option("--json", "print every divergence as JSON")
     .action(async (paths: string[], flags: ConformFlags) => {
       done(await conform(paths, flags, io));

@@ -8,8 +8,11 @@ const GUESTS_SHOWN = 16;
 const EVENTS_SHOWN = 40;
 const LINE_WIDTH = 96;
 
+/** Steps on the way to something else that the page shows. */
+const STEPS = ["guest_firmware", "guest_driver_probe", "guest_io_start", "guest_io_stop"];
+
 /** State of a guest from an event on, as one letter of its bar; undefined: unchanged. */
-function stateAfter({ event, detail }: TimelineItem): string | undefined {
+function stateAfter({ event, detail }: TimelineItem, before: string): string | undefined {
   switch (event) {
     case "guest_power_on":
     case "guest_firmware":
@@ -22,6 +25,8 @@ function stateAfter({ event, detail }: TimelineItem): string | undefined {
       return mode === "msix" ? "X" : mode === "msi" ? "M" : mode === "intx" ? "I" : undefined;
     }
     case "guest_driver_remove":
+      // On its way into a reboot, a guest lets go of its drivers.
+      return before === "b" ? "b" : "-";
     case "guest_driver_error":
       return "-";
     case "guest_crash":
@@ -53,7 +58,7 @@ export function stateBar(guest: GuestResult, durationNs: number, cells = BAR_CEL
     const end = ((cell + 1) * durationNs) / cells;
     let shown = "";
     while (next < guest.timeline.length && guest.timeline[next]!.at < end) {
-      state = stateAfter(guest.timeline[next]!) ?? state;
+      state = stateAfter(guest.timeline[next]!, state) ?? state;
       if (state === "!") shown = "!";
       next++;
     }
@@ -85,11 +90,12 @@ export function guestLines({ guests, durationNs }: RunResult): string[] {
   return lines;
 }
 
-/** Events of all guests in order of time; a long run shows its first ones and counts the rest. */
+/** Events of all guests in order of time, the main ones; the page says how many it leaves out. */
 export function eventLines({ guests }: RunResult): string[] {
   const all = guests.flatMap(({ name, timeline }) => timeline.map((item) => ({ name, item })));
   all.sort((a, b) => a.item.at - b.item.at);
   const rows = all
+    .filter(({ item }) => !STEPS.includes(item.event))
     .slice(0, EVENTS_SHOWN)
     .map(({ name, item }) => [
       `${(Math.max(0, item.at) / 1e6).toFixed(1)} ms`,

@@ -94,7 +94,7 @@ describe("the comparison with recordings", () => {
         "  ret: the kernel -1",
         "       here       0",
         "",
-        "2 recordings, 1,234 operations: 1 divergences",
+        "2 recordings, 1,234 operations: 1 divergence",
         "",
       ].join("\n"),
     );
