@@ -1,0 +1,61 @@
+/** Compares what a host showed with what the kernel showed, operation by operation. */
+import type { Observed } from "./runner.ts";
+
+/** Where host and kernel differ. */
+export interface Divergence {
+  readonly file: string;
+  /** Line of the script. */
+  readonly line: number;
+  readonly op: string;
+  readonly field: string;
+  readonly expected: unknown;
+  readonly got: unknown;
+}
+
+/** Operations of a recording that are not to be compared (unreliable.json). */
+export interface Exemption {
+  /** From this script line on nothing is. */
+  readonly from?: number;
+  /** Of these lines `ev` is not: delivery raced with a rollback. */
+  readonly race?: readonly number[];
+}
+
+/**
+ * Observations that are not the model's: Linux irq numbers depend on all other drivers of the
+ * machine, kernel messages on its firmware, and descriptors by chip on the root ports.
+ */
+const IGNORED: ReadonlySet<string> = new Set(["irqfile", "log", "irqdescs", "chips"]);
+
+/** Fields of an operation that differ. `matrix` is compared as far as the host has a number. */
+export function differences(
+  expected: Observed,
+  got: Observed,
+): { field: string; expected: unknown; got: unknown }[] {
+  const fields = new Set([...Object.keys(expected), ...Object.keys(got)]);
+  const found: { field: string; expected: unknown; got: unknown }[] = [];
+  for (const field of fields) {
+    if (IGNORED.has(field)) continue;
+    const ours = got[field];
+    const theirs = field === "matrix" ? common(expected[field], ours) : expected[field];
+    if (canonical(theirs) !== canonical(ours)) found.push({ field, expected: theirs, got: ours });
+  }
+  return found;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function common(expected: unknown, got: unknown): unknown {
+  if (!isObject(expected) || !isObject(got)) return expected;
+  return Object.fromEntries(Object.entries(expected).filter(([key]) => key in got));
+}
+
+/** JSON with sorted keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    isObject(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

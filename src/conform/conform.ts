@@ -1,0 +1,98 @@
+/** Runs recordings of real kernels against a host and reports every answer that differs. */
+import { dirname, join } from "node:path";
+import type { CreateHost } from "../run/contract.ts";
+import { type Divergence, differences, type Exemption } from "./compare.ts";
+import { exemptionOf, findRecordings, readText, readTextIfPresent } from "./files.ts";
+import { LeakedState } from "./leaked-state.ts";
+import { type RecordingName, recordingName } from "./recorded-machine.ts";
+import { checkAgainstScript, parseRecording, type RecordedOp } from "./recording.ts";
+import { ScriptRunner } from "./runner.ts";
+import { parseLine, type ScriptLine } from "./script.ts";
+
+export interface ConformOptions {
+  readonly createHost: CreateHost;
+  /** Only recordings of this kernel: `linux-6.1` or `linux-6.12`. */
+  readonly kernel?: string;
+}
+
+export interface ConformResult {
+  readonly totals: {
+    readonly scripts: number;
+    /** Operations whose answers were compared. */
+    readonly ops: number;
+    readonly divergences: number;
+  };
+  readonly divergences: readonly Divergence[];
+}
+
+/** eventfds beside those the script names. */
+const SPARE_EVENTFDS = 16;
+
+/**
+ * Runs every recording in `paths` (files, or directories of them), each on a fresh host. Throws
+ * UsageError for a recording that is malformed or cut off.
+ */
+export function conformFiles(paths: readonly string[], options: ConformOptions): ConformResult {
+  const divergences: Divergence[] = [];
+  let scripts = 0;
+  let ops = 0;
+  for (const path of findRecordings(paths)) {
+    const name = recordingName(path);
+    if (options.kernel !== undefined && options.kernel !== name.host.kernel) continue;
+    const recorded = readRecording(path, name);
+    const found = conformRecording(recorded, path, name, exemptionOf(path, name.key), options);
+    divergences.push(...found.divergences);
+    ops += found.ops;
+    scripts++;
+  }
+  return { totals: { scripts, ops, divergences: divergences.length }, divergences };
+}
+
+function readRecording(path: string, name: RecordingName): RecordedOp[] {
+  const recorded = parseRecording(readText(path), path);
+  const script = join(dirname(path), name.script);
+  const text = readTextIfPresent(script);
+  if (text !== null) checkAgainstScript(recorded, text, { recording: path, script });
+  return recorded;
+}
+
+function conformRecording(
+  recorded: readonly RecordedOp[],
+  file: string,
+  name: RecordingName,
+  exemption: Exemption,
+  options: ConformOptions,
+): { ops: number; divergences: Divergence[] } {
+  const lines = recorded.map(({ op }, i) => parseLine(op, { file, line: i + 1 }));
+  const runner = new ScriptRunner(options.createHost, name.host, eventfdsOf(lines));
+  const leaked = new LeakedState();
+  const divergences: Divergence[] = [];
+  let ops = 0;
+  for (const [i, line] of lines.entries()) {
+    const { n, op, observed } = recorded[i]!;
+    if (exemption.from !== undefined && n >= exemption.from) break;
+    const got = runner.run(line);
+    const device = leaked.follow(line);
+    const [expected, ours] = leaked.forget(device, line, [observed, got]);
+    leaked.learn(device, line, observed);
+    ops++;
+    for (const difference of differences(expected!, ours!)) {
+      if (difference.field === "ev" && exemption.race?.includes(n) === true) continue;
+      divergences.push({ file, line: n, op, ...difference });
+    }
+  }
+  return { ops, divergences };
+}
+
+/** Most eventfds the script can have: each one it names, and a new one after each closefd. */
+function eventfdsOf(lines: readonly ScriptLine[]): number {
+  const ids = new Set<number>();
+  let closed = 0;
+  for (const { op } of lines) {
+    if (op.verb === "sig") ids.add(op.id);
+    if (op.verb === "closefd") closed++;
+    if (op.verb !== "set") continue;
+    for (const datum of op.data) if (datum.kind === "eventfd") ids.add(datum.id);
+  }
+  return ids.size + closed + SPARE_EVENTFDS;
+}

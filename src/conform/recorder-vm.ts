@@ -1,0 +1,155 @@
+/** The recorder's process: system calls through the same border and messages as any guest's. */
+import { assert } from "../base/assert.ts";
+import { Prng } from "../base/prng.ts";
+import { layoutRows, rowCount } from "../measure/rows.ts";
+import type { CreateHost, GuestPlan, HostMachine, MachineEnv } from "../run/contract.ts";
+import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
+import {
+  type BorderShape,
+  createBorder,
+  type GuestPort,
+  guestPort,
+  hostPort,
+  writeEventfd,
+} from "../shm/border.ts";
+import { DEFAULT_COSTS } from "../time/costs.ts";
+import { Scheduler } from "../time/scheduler.ts";
+import { VirtualClock } from "../time/virtual-clock.ts";
+import { MessageReceiver, MessageSender } from "../wire/channel.ts";
+import type { Request, Response } from "../wire/messages.ts";
+import { parseResponse } from "../wire/validate.ts";
+
+/** A call that has no answer after this much virtual time never will. */
+const CALL_LIMIT_NS = 600_000_000_000;
+const RING = { slots: 64, slotBytes: 1024 };
+const SILENT = { wake: () => {} };
+
+type RequestBody = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
+
+/** A host on a virtual clock of its own, and one process on it that has all devices. */
+export class RecorderVm {
+  readonly host: HostMachine;
+  readonly port: GuestPort;
+  readonly #clock = new VirtualClock();
+  readonly #scheduler = new Scheduler(this.#clock);
+  readonly #sender: MessageSender;
+  readonly #receiver: MessageReceiver;
+  readonly #responses = new Map<number, Response>();
+  #nextId = 1;
+
+  constructor(
+    createHost: CreateHost,
+    spec: HostSpec,
+    devices: readonly DeviceSpec[],
+    eventfds: number,
+  ) {
+    const env: MachineEnv = {
+      clock: this.#clock,
+      scheduler: this.#scheduler,
+      costs: DEFAULT_COSTS,
+      tracer: { emit: () => {} },
+      random: (name) => Prng.stream(0, name),
+    };
+    this.host = createHost(env, spec, devices);
+    const plan = recorderPlan(devices);
+    const rows = plan.rows.reduce((sum, device) => sum + rowCount(device), 0);
+    const shape: BorderShape = {
+      eventfds,
+      doorbells: 0,
+      vcpus: 1,
+      rows,
+      fateDoubles: 0,
+      ring: RING,
+    };
+    const memory = createBorder(shape);
+    this.host.attach(
+      0,
+      plan,
+      hostPort(memory, shape, () => SILENT),
+    );
+    this.port = guestPort(memory, shape, () => SILENT);
+    this.#sender = new MessageSender(this.port.requests);
+    this.#receiver = new MessageReceiver(this.port.responses, (reason) =>
+      assert(false, `the host sent ${reason}`),
+    );
+  }
+
+  /** One system call; virtual time passes until it returns. */
+  call(body: RequestBody): Response {
+    const id = this.#nextId++;
+    this.#sender.send({ ...body, id });
+    const limit = this.#clock.now() + CALL_LIMIT_NS;
+    for (;;) {
+      this.#poll();
+      const response = this.#responses.get(id);
+      if (response !== undefined) {
+        this.#responses.delete(id);
+        return response;
+      }
+      assert(this.#scheduler.runNext(limit), `no answer to ${body.op}`);
+    }
+  }
+
+  /** Virtual time passes. */
+  sleep(ns: number): void {
+    const until = this.#clock.now() + ns;
+    let reached = false;
+    this.#scheduler.at(until, () => {
+      reached = true;
+    });
+    while (!reached) {
+      this.#poll();
+      this.#scheduler.runNext(until);
+    }
+    this.#poll();
+  }
+
+  /** write(2) to an eventfd: 8, or a negative errno. */
+  writeEventfd(slot: number, count: bigint): number {
+    const result = writeEventfd(this.port, slot, count);
+    this.#poll();
+    return result === 0 ? 8 : result;
+  }
+
+  /** read(2) of a nonblocking eventfd: 0 where it would block. */
+  readEventfd(slot: number): bigint {
+    return this.port.eventfds.readBig(slot);
+  }
+
+  #poll(): void {
+    while (this.host.poll() > 0) {}
+    this.#receiver.receive((message) => {
+      const response = parseResponse(message);
+      assert(!("bad" in response), "the host's response makes no sense");
+      this.#responses.set(response.id, response);
+    });
+    if (this.#sender.backlog > 0 && this.#sender.pump()) this.#poll();
+  }
+}
+
+function recorderPlan(devices: readonly DeviceSpec[]): GuestPlan {
+  const rows = layoutRows(
+    devices.map(({ name, msiVectors, msixVectors }) => ({
+      name,
+      msi: msiVectors,
+      msix: msixVectors,
+    })),
+  );
+  return {
+    spec: {
+      name: "recorder",
+      vmm: "qemu",
+      vmmVersion: "10.0",
+      vcpus: 1,
+      devices: devices.map(({ name }) => name),
+      driver: "nvme",
+      path: "userspace",
+      workload: { arrivals: "none", rate: 0, per: "device", depth: 0 },
+      timeline: [],
+    },
+    devices,
+    rows,
+    doorbells: devices.map(() => ({ base: 0, count: 0 })),
+    stages: "ends",
+  };
+}

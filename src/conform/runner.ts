@@ -1,0 +1,343 @@
+/** Runs a recorded script against a host and observes what the recorder observed of the kernel. */
+
+import { errnoName } from "../base/errno.ts";
+import { UsageError } from "../base/errors.ts";
+import { formatRanges } from "../base/ranges.ts";
+import type { CreateHost } from "../run/contract.ts";
+import type { HostSpec } from "../scenario/types.ts";
+import { EFD_NONBLOCK } from "../uapi/eventfd.ts";
+import {
+  decodeDeviceInfo,
+  decodeIrqInfo,
+  encodeIrqSet,
+  packFds,
+  packWords,
+  VFIO_DEVICE_FLAGS_PCI,
+  VFIO_DEVICE_FLAGS_RESET,
+  VFIO_DEVICE_GET_INFO,
+  VFIO_DEVICE_GET_IRQ_INFO,
+  VFIO_DEVICE_RESET,
+  VFIO_DEVICE_SET_IRQS,
+  VFIO_IRQ_INFO_AUTOMASKED,
+  VFIO_IRQ_INFO_EVENTFD,
+  VFIO_IRQ_INFO_MASKABLE,
+  VFIO_IRQ_INFO_NORESIZE,
+  VFIO_IRQ_SET_DATA_BOOL,
+  VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_PCI_CONFIG_REGION_INDEX,
+  VFIO_PCI_OFFSET_UNIT,
+} from "../uapi/vfio.ts";
+import { type ConfigReader, capabilityView, hardwareView } from "./pci-view.ts";
+import { BDF_LENGTH, RECORDED_DEVICES } from "./recorded-machine.ts";
+import { RecorderVm } from "./recorder-vm.ts";
+import type { IrqData, ScriptLine, ScriptOp, SetOp } from "./script.ts";
+
+/** What an operation showed, keyed as in the recordings. */
+export type Observed = Record<string, unknown>;
+
+/** A descriptor number that is never open. */
+const BAD_FD = 60_000;
+/** Interrupts have this long to arrive, as in the recorder. */
+const SETTLE_NS = 20_000_000;
+/** Data the recorder has mapped behind a SET_IRQS header at most. */
+const DATA_BYTES_MAX = 65_536;
+
+const INFO_FLAGS: readonly [number, string][] = [
+  [VFIO_DEVICE_FLAGS_RESET, "RESET"],
+  [VFIO_DEVICE_FLAGS_PCI, "PCI"],
+];
+const IRQ_FLAGS: readonly [number, string][] = [
+  [VFIO_IRQ_INFO_EVENTFD, "EVENTFD"],
+  [VFIO_IRQ_INFO_MASKABLE, "MASKABLE"],
+  [VFIO_IRQ_INFO_AUTOMASKED, "AUTOMASKED"],
+  [VFIO_IRQ_INFO_NORESIZE, "NORESIZE"],
+];
+
+/** Operations after which `auto on` looks at irqs and eventfds. */
+const CHANGING: ReadonlySet<ScriptOp["verb"]> = new Set([
+  "set",
+  "reset",
+  "sig",
+  "closefd",
+  "cfgw",
+  "barw",
+  "open",
+  "close",
+  "unbind",
+  "bind",
+]);
+
+interface UserEventfd {
+  readonly fd: number;
+  readonly slot: number;
+}
+
+export class ScriptRunner {
+  readonly #vm: RecorderVm;
+  readonly #opened = new Map<string, number>();
+  readonly #eventfds = new Map<number, UserEventfd>();
+  readonly #lastState = new Map<string, string>();
+  readonly #fileFd: number;
+  #device = "n8";
+  #auto = false;
+
+  /** `eventfds` is how many the script has open at once at most. */
+  constructor(createHost: CreateHost, host: HostSpec, eventfds: number) {
+    this.#vm = new RecorderVm(createHost, host, RECORDED_DEVICES, eventfds);
+    this.#fileFd = this.#vm.call({ op: "open", path: "/dev/null" }).ret;
+  }
+
+  /** Runs one line and returns what it shows. */
+  run(line: ScriptLine): Observed {
+    if (line.device !== null && !RECORDED_DEVICES.some(({ name }) => name === line.device)) {
+      throw new UsageError(`no device @${line.device} in the recorded machine`);
+    }
+    if (line.op.verb === "select") {
+      this.#device = line.device ?? this.#device;
+      return {};
+    }
+    const device = line.device ?? this.#device;
+    const observed = this.#op(device, line.op);
+    if (line.op.verb === "auto") this.#auto = line.op.on;
+    if (this.#auto && (CHANGING.has(line.op.verb) || line.op.verb === "auto")) {
+      if (line.op.verb !== "auto") this.#vm.sleep(SETTLE_NS);
+      this.#observeState(device, observed);
+      if (line.op.verb !== "auto") this.#observeEventfds(observed);
+    }
+    return observed;
+  }
+
+  #op(device: string, op: ScriptOp): Observed {
+    switch (op.verb) {
+      case "open":
+        return this.#open(device);
+      case "close":
+        return this.#close(device);
+      case "info":
+        return this.#info(device, op.argsz);
+      case "irqinfo":
+        return this.#irqInfo(device, op.index, op.argsz);
+      case "set":
+        return this.#set(device, op);
+      case "reset":
+        return result(this.#ioctl(device, VFIO_DEVICE_RESET, new Uint8Array(0)).ret);
+      case "cfgr":
+        return this.#read(device, VFIO_PCI_CONFIG_REGION_INDEX, op.offset, op.size);
+      case "barr":
+        return this.#read(device, op.region, op.offset, op.size);
+      case "cfgw":
+        return this.#write(device, VFIO_PCI_CONFIG_REGION_INDEX, op.offset, op.size, op.value);
+      case "barw":
+        return this.#write(device, op.region, op.offset, op.size, op.value);
+      default:
+        return this.#around(device, op);
+    }
+  }
+
+  /** Operations that are not vfio's. */
+  #around(device: string, op: ScriptOp): Observed {
+    const { host } = this.#vm;
+    switch (op.verb) {
+      case "read":
+      case "drain": {
+        const observed: Observed = {};
+        this.#observeEventfds(observed);
+        return op.verb === "read" ? { ev: observed.ev ?? {} } : {};
+      }
+      case "sig":
+        return result(this.#vm.writeEventfd(this.#eventfd(op.id).slot, op.count));
+      case "closefd":
+        return this.#closeEventfd(op.id);
+      case "irqs":
+        return { st: this.#state(device), hw: hardwareView(this.#hardware(device)) };
+      case "pcicap":
+        return capabilityView(op.hardware ? this.#hardware(device) : this.#virtual(device));
+      case "sleep":
+        this.#vm.sleep(op.ms * 1e6);
+        return {};
+      case "pool":
+        return this.#pool();
+      case "unbind":
+        host.unbind(device);
+        this.#vm.sleep(SETTLE_NS);
+        return { ret: 0 };
+      case "bind":
+        host.bind(device);
+        return { ret: BDF_LENGTH };
+      default:
+        return {};
+    }
+  }
+
+  #open(device: string): Observed {
+    const { ret } = this.#vm.call({ op: "open", path: `/dev/vfio/${device}` });
+    if (ret < 0) return result(ret);
+    this.#opened.set(device, ret);
+    return { ret: 0 };
+  }
+
+  #close(device: string): Observed {
+    const { ret } = this.#vm.call({ op: "close", fd: this.#fd(device) });
+    this.#opened.delete(device);
+    return result(ret);
+  }
+
+  /** A device that is not open has the descriptor -1. */
+  #fd(device: string): number {
+    return this.#opened.get(device) ?? -1;
+  }
+
+  #ioctl(device: string, cmd: number, arg: Uint8Array): { ret: number; data?: Uint8Array } {
+    return this.#vm.call({ op: "ioctl", fd: this.#fd(device), cmd, arg });
+  }
+
+  #info(device: string, argsz: number): Observed {
+    const { ret, data } = this.#ioctl(device, VFIO_DEVICE_GET_INFO, packWords([argsz, 0, 0, 0]));
+    if (data === undefined) return result(ret);
+    const info = decodeDeviceInfo(data);
+    return {
+      ret,
+      flags: flagNames(info.flags, INFO_FLAGS),
+      num_regions: info.numRegions,
+      num_irqs: info.numIrqs,
+    };
+  }
+
+  #irqInfo(device: string, index: number, argsz: number): Observed {
+    const arg = packWords([argsz, 0, index, 0]);
+    const { ret, data } = this.#ioctl(device, VFIO_DEVICE_GET_IRQ_INFO, arg);
+    if (data === undefined) return result(ret);
+    const info = decodeIrqInfo(data);
+    return { ret, count: info.count, flags: flagNames(info.flags, IRQ_FLAGS) };
+  }
+
+  #set(device: string, op: SetOp): Observed {
+    const { index, start, count, flags } = op;
+    const bool = (flags & VFIO_IRQ_SET_DATA_BOOL) !== 0;
+    const eventfd = (flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0;
+    const unit = eventfd ? 4 : bool ? 1 : 0;
+    const listed = op.data.map((datum) => this.#datum(datum));
+    const bytes = eventfd ? packFds(listed) : Uint8Array.from(bool ? listed : []);
+    const argsz = op.argsz ?? 20 + unit * listed.length;
+    // What argsz says is there beyond the listed data is mapped, and filled.
+    const room = Math.min(Math.max(0, argsz - 20), count * unit, DATA_BYTES_MAX);
+    const data = new Uint8Array(Math.max(bytes.length, room)).fill(eventfd ? 0xff : 0);
+    data.set(bytes);
+    const memory = op.fault ? new Uint8Array(0) : data;
+    const arg = encodeIrqSet({ argsz, flags, index, start, count }, memory);
+    return result(this.#ioctl(device, VFIO_DEVICE_SET_IRQS, arg).ret);
+  }
+
+  #datum(datum: IrqData): number {
+    switch (datum.kind) {
+      case "eventfd":
+        return this.#eventfd(datum.id).fd;
+      case "number":
+        return datum.value;
+      case "bad":
+        return BAD_FD;
+      case "file":
+        return this.#fileFd;
+    }
+  }
+
+  /** An eventfd is made when it is first mentioned. */
+  #eventfd(id: number): UserEventfd {
+    const known = this.#eventfds.get(id);
+    if (known !== undefined) return known;
+    const { ret, slot } = this.#vm.call({ op: "eventfd2", initval: 0, flags: EFD_NONBLOCK });
+    if (ret < 0 || slot === undefined) throw new UsageError(`eventfd2: ${errnoName(ret)}`);
+    const made = { fd: ret, slot };
+    this.#eventfds.set(id, made);
+    return made;
+  }
+
+  #closeEventfd(id: number): Observed {
+    const eventfd = this.#eventfd(id);
+    this.#eventfds.delete(id);
+    return result(this.#vm.call({ op: "close", fd: eventfd.fd }).ret);
+  }
+
+  #read(device: string, region: number, offset: number, size: number): Observed {
+    const position = region * VFIO_PCI_OFFSET_UNIT + offset;
+    const fd = this.#fd(device);
+    const { ret, data } = this.#vm.call({ op: "pread", fd, offset: position, count: size });
+    return data === undefined ? result(ret) : { ret, val: hexValue(data) };
+  }
+
+  #write(device: string, region: number, offset: number, size: number, value: bigint): Observed {
+    const data = new Uint8Array(size);
+    for (let i = 0; i < size; i++) data[i] = Number((value >> BigInt(8 * i)) & 0xffn);
+    const position = region * VFIO_PCI_OFFSET_UNIT + offset;
+    return result(
+      this.#vm.call({ op: "pwrite", fd: this.#fd(device), offset: position, data }).ret,
+    );
+  }
+
+  #virtual(device: string): ConfigReader {
+    return (offset, size) => {
+      const { val } = this.#read(device, VFIO_PCI_CONFIG_REGION_INDEX, offset, size);
+      return Number(val ?? 0xffffffff);
+    };
+  }
+
+  #hardware(device: string): ConfigReader {
+    const { config } = this.#vm.host.inspect(device);
+    return (offset, size) => Number(hexValue(config.subarray(offset, offset + size)));
+  }
+
+  #state(device: string): Observed {
+    const { held, kind, armed, intx } = this.#vm.host.inspect(device);
+    const state: Observed = { held: held.length };
+    if (kind !== null && held.length > 0) state.kind = kind;
+    if (held.length > 0) state.idx = formatRanges(held);
+    if (armed.length > 0) state.vec = formatRanges(armed);
+    if (intx) state.intx = 1;
+    return state;
+  }
+
+  #observeState(device: string, observed: Observed): void {
+    const state = this.#state(device);
+    const text = JSON.stringify(state);
+    if (this.#lastState.get(device) === text) return;
+    this.#lastState.set(device, text);
+    observed.st = state;
+  }
+
+  /** Reads every eventfd; counts are consumed. */
+  #observeEventfds(observed: Observed): void {
+    const counts: Observed = {};
+    for (const [id, { slot }] of this.#eventfds) {
+      const count = this.#vm.readEventfd(slot);
+      if (count > 0n) counts[id] = Number(count);
+    }
+    if (Object.keys(counts).length > 0) observed.ev = counts;
+  }
+
+  #pool(): Observed {
+    const { pool } = this.#vm.host.report();
+    const requested = { msix: 0, msi: 0, intx: 0 };
+    for (const { name } of RECORDED_DEVICES) {
+      const { kind, armed, intx } = this.#vm.host.inspect(name);
+      if (kind !== null) requested[kind] += armed.length;
+      if (intx) requested.intx++;
+    }
+    return { matrix: { global_avail: pool.vectorsSize - pool.vectorsUsed }, requested };
+  }
+}
+
+function result(ret: number): Observed {
+  return ret < 0 ? { ret: -1, errno: errnoName(ret) } : { ret };
+}
+
+function flagNames(flags: number, names: readonly [number, string][]): string {
+  return names.flatMap(([bit, name]) => ((flags & bit) === 0 ? [] : [name])).join("|");
+}
+
+/** Little-endian number of the first eight bytes, as the recorder prints it. */
+function hexValue(bytes: Uint8Array): string {
+  let value = 0n;
+  for (let i = Math.min(8, bytes.length) - 1; i >= 0; i--)
+    value = (value << 8n) | BigInt(bytes[i]!);
+  return `0x${value.toString(16)}`;
+}
