@@ -35,21 +35,22 @@ function oneWay(roundTripsNs: ArrayLike<number>): number | null {
   return roundTripsNs.length === 0 ? null : percentileOf(roundTripsNs, 50) / 2;
 }
 
+/** How the waits of a run ended: work seen while spinning, or a wake-up from Atomics.wait. */
+export interface WakeCounts {
+  readonly spin: number;
+  readonly park: number;
+}
+
 /**
- * Which hand-over a run is compared with. Spinning and parked figures are never mixed: a run that
- * may do both (adaptive) is compared with the lower one, since a floor must lie below.
+ * Which hand-over a run is compared with. Spinning and parked figures are never mixed: an adaptive
+ * run is compared with the floor of the way most of its waits ended.
  */
-export function floorReference(wait: WaitMode): "spin" | "park" {
-  return wait === "park" ? "park" : "spin";
+export function floorReference(wait: WaitMode, waits: WakeCounts): "spin" | "park" {
+  if (wait !== "adaptive") return wait;
+  return waits.park > waits.spin ? "park" : "spin";
 }
 
-/** The floor's one-way time for a wait mode, or null. */
-export function referenceNs(floor: Floor, wait: WaitMode): number | null {
-  return floorReference(wait) === "park" ? floor.parkOneWayNs : floor.spinOneWayNs;
-}
-
-/** `ns` as a multiple of the floor; null without one. */
-export function floorRatio(ns: number, floor: Floor, wait: WaitMode): number | null {
-  const reference = referenceNs(floor, wait);
-  return reference === null || reference <= 0 ? null : ns / reference;
+/** The floor's one-way time for a reference, or null. */
+export function referenceNs(floor: Floor, reference: "spin" | "park"): number | null {
+  return reference === "park" ? floor.parkOneWayNs : floor.spinOneWayNs;
 }

@@ -1,6 +1,7 @@
 /** Makes an outcome into a result: ledger balanced, latencies summarised, checks run. */
 import { leakOf } from "../check/leaks.ts";
 import { runChecks } from "../check/run-checks.ts";
+import { referenceNs } from "../measure/calibration.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
 import { mergeSamples, type StageSamples, summariseStages } from "../measure/stages.ts";
 import { scenarioHash } from "../scenario/hash.ts";
@@ -120,8 +121,7 @@ function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
   const stages = summariseStages(mergeSamples(samples));
   const total = stages.find(({ stage }) => stage === "total");
   const { floor } = outcome;
-  const reference =
-    floor === null ? null : floor.reference === "spin" ? floor.spinOneWayNs : floor.parkOneWayNs;
+  const reference = floor === null ? null : referenceNs(floor, floor.reference);
   return {
     stages,
     guests: scenario.guests.map(({ name }, i) => ({

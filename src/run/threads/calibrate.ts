@@ -1,7 +1,6 @@
 /** Measures the floor of a run on its own workers, before their loops start. */
-import { floorOf } from "../../measure/calibration.ts";
+import { type Floor, floorOf } from "../../measure/calibration.ts";
 import { createFloorMemory, type FloorMode } from "../../shm/floor.ts";
-import type { FloorResult } from "../result.ts";
 import type { GuestWorkerApi, HostWorkerApi } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
@@ -11,8 +10,7 @@ const ROUNDS: Readonly<Record<FloorMode, number>> = { spin: 20_000, park: 1_000 
 export async function measureFloor(
   host: WorkerHandle<HostWorkerApi>,
   guest: WorkerHandle<GuestWorkerApi>,
-  wait: "spin" | "park" | "adaptive",
-): Promise<FloorResult | null> {
+): Promise<Floor> {
   const roundTrips = async (mode: FloorMode): Promise<Float64Array> => {
     const memory = createFloorMemory();
     const rounds = ROUNDS[mode];
@@ -22,17 +20,9 @@ export async function measureFloor(
     ]);
     return timed;
   };
-  const floor = floorOf({
+  return floorOf({
     spinRoundTripsNs: await roundTrips("spin"),
     parkRoundTripsNs: await roundTrips("park"),
     clockNs: [await guest.call((api) => api.clockCost())],
   });
-  if (floor.spinOneWayNs === null || floor.parkOneWayNs === null) return null;
-  return {
-    spinOneWayNs: floor.spinOneWayNs,
-    parkOneWayNs: floor.parkOneWayNs,
-    clockNs: floor.clockNs,
-    reference: wait === "park" ? "park" : "spin",
-    wakeModes: {},
-  };
 }

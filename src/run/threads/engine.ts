@@ -1,5 +1,6 @@
 /** The threads engine: one host worker, one worker a guest, wall clock, real concurrency. */
 import { setTimeout as delay } from "node:timers/promises";
+import { type Floor, floorReference, type WakeCounts } from "../../measure/calibration.ts";
 import type { Scenario } from "../../scenario/types.ts";
 import { createWord } from "../../shm/arena.ts";
 import {
@@ -123,10 +124,10 @@ export class ThreadsRun {
     if (this.guests.every(({ dead }) => dead !== null)) this.#stop("all guests are gone");
   }
 
-  async #floor(): Promise<FloorResult | null> {
+  async #floor(): Promise<Floor | null> {
     const first = this.guests[0];
     if (first === undefined || this.#stopReason !== null) return null;
-    return await measureFloor(this.#host, first.worker, this.#scenario.run.wait);
+    return await measureFloor(this.#host, first.worker);
   }
 
   /** Lets host and guests run until the scenario's end, a limit, or somebody's stop. */
@@ -183,7 +184,7 @@ export class ThreadsRun {
   }
 
   async #finish(
-    floor: FloorResult | null,
+    floor: Floor | null,
     startNs: number,
     durationNs: number,
   ): Promise<RunOutcome> {
@@ -210,12 +211,17 @@ export class ThreadsRun {
       host: report,
       poolAfter: after.report.pool,
       guests: reports,
-      floor: floor === null ? null : { ...floor, wakeModes: wakeModes(loops) },
+      floor: floor === null ? null : this.#floorResult(floor, wakeCounts(loops)),
       durationNs,
       startNs,
       partial: this.#stopReason,
       warnings: this.#warnings,
     };
+  }
+
+  #floorResult(floor: Floor, waits: WakeCounts): FloorResult {
+    const reference = floorReference(this.#scenario.run.wait, waits);
+    return { ...floor, reference, wakeModes: { ...waits } };
   }
 
   /** Waits until nobody has anything under way, or gives up and says so. */
@@ -257,7 +263,7 @@ export class ThreadsRun {
   }
 }
 
-function wakeModes(loops: readonly LoopReport[]): Record<string, number> {
+function wakeCounts(loops: readonly LoopReport[]): WakeCounts {
   const sum = { spin: 0, park: 0 };
   for (const { spinning, parked } of loops) {
     sum.spin += spinning;

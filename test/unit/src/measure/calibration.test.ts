@@ -1,10 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  floorOf,
-  floorRatio,
-  floorReference,
-  referenceNs,
-} from "../../../../src/measure/calibration.ts";
+import { floorOf, floorReference, referenceNs } from "../../../../src/measure/calibration.ts";
 
 const FLOOR = floorOf({
   spinRoundTripsNs: [300, 200, 260],
@@ -16,19 +11,18 @@ test("a one-way trip is half the median round trip", () => {
   expect(FLOOR).toEqual({ spinOneWayNs: 130, parkOneWayNs: 5_000, clockNs: 45 });
 });
 
-test("a probe that did not complete leaves no figure, and no ratio to it", () => {
+test("a probe that did not complete leaves no figure", () => {
   const floor = floorOf({ spinRoundTripsNs: [], parkRoundTripsNs: [100], clockNs: [40] });
-  expect(floor.spinOneWayNs).toBeNull();
-  expect(floorRatio(500, floor, "spin")).toBeNull();
-  expect(floorRatio(500, floor, "park")).toBe(10);
+  expect(referenceNs(floor, "spin")).toBeNull();
+  expect(referenceNs(floor, "park")).toBe(50);
 });
 
 test("spinning runs are compared with the spinning floor, parked runs with the parked one", () => {
-  expect(referenceNs(FLOOR, "spin")).toBe(130);
-  expect(referenceNs(FLOOR, "park")).toBe(5_000);
-  expect(floorRatio(1_300, FLOOR, "spin")).toBe(10);
+  expect(referenceNs(FLOOR, floorReference("spin", { spin: 0, park: 9 }))).toBe(130);
+  expect(referenceNs(FLOOR, floorReference("park", { spin: 9, park: 0 }))).toBe(5_000);
 });
 
-test("a run that may spin is compared with the floor that lies below both", () => {
-  expect(floorReference("adaptive")).toBe("spin");
+test("an adaptive run is compared with the floor of the way most of its waits ended", () => {
+  expect(floorReference("adaptive", { spin: 10, park: 2 })).toBe("spin");
+  expect(floorReference("adaptive", { spin: 2, park: 10 })).toBe("park");
 });

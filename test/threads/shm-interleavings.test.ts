@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { interleavings as counters } from "../support/counter-interleavings.ts";
+import { interleavings as handovers } from "../support/handover-interleavings.ts";
+import { explore } from "../support/interleave.ts";
+
+const NAMES = [...Object.keys(counters), ...Object.keys(handovers)];
+
+function moduleOf(name: string): URL {
+  const file = name in counters ? "counter-interleavings.ts" : "handover-interleavings.ts";
+  return new URL(`../support/${file}`, import.meta.url);
+}
+
+/** Long programs have too many schedules: these are interrupted this often at most. */
+const PREEMPTIONS: Readonly<Record<string, number>> = {
+  "eventfd: signals across 2^31 and 2^32": 4,
+  "eventcount: one waker, two units": 3,
+  "eventcount: two wakers": 3,
+  "eventcount: a waker still busy with the sleep before": 3,
+};
+
+describe("every interleaving of", () => {
+  for (const name of NAMES.filter((name) => !name.startsWith("canary"))) {
+    it(`${name} keeps its promise`, async () => {
+      const preemptionsMax = PREEMPTIONS[name] ?? Number.POSITIVE_INFINITY;
+      const { failure, complete, schedules } = await explore(moduleOf(name), name, {
+        preemptionsMax,
+      });
+      expect(failure).toBeNull();
+      expect(complete, `${schedules} schedules`).toBe(true);
+      expect(schedules).toBeGreaterThan(10);
+    });
+  }
+});
+
+describe("the explorer catches", () => {
+  for (const name of NAMES.filter((name) => name.startsWith("canary"))) {
+    it(name.slice("canary: ".length), async () => {
+      const { failure } = await explore(moduleOf(name), name, { preemptionsMax: 3 });
+      expect(failure).not.toBeNull();
+    });
+  }
+});
