@@ -10,6 +10,11 @@ import { roundToLine } from "./arena.ts";
  * mark, and looked at after the drain, so a drained source always shows what it was marked for.
  */
 
+/** 32-bit words for `bits` bits, one at least. */
+function wordsFor(bits: number): number {
+  return Math.max(1, (bits + 31) >>> 5);
+}
+
 export class PollSet {
   readonly sources: number;
   readonly #words: Int32Array;
@@ -19,14 +24,14 @@ export class PollSet {
 
   constructor(memory: SharedArrayBuffer, offset: number, sources: number) {
     this.sources = sources;
-    const words = (sources + 31) >>> 5;
-    this.#summary = new Int32Array(memory, offset, (words + 31) >>> 5);
+    const words = wordsFor(sources);
+    this.#summary = new Int32Array(memory, offset, wordsFor(words));
     this.#words = new Int32Array(memory, offset + roundToLine(this.#summary.byteLength), words);
   }
 
   static bytes(sources: number): number {
-    const words = (sources + 31) >>> 5;
-    return roundToLine(((words + 31) >>> 5) * 4) + roundToLine(words * 4);
+    const words = wordsFor(sources);
+    return roundToLine(wordsFor(words) * 4) + roundToLine(words * 4);
   }
 
   /** Marks `source` ready. The caller then wakes the consumer. */

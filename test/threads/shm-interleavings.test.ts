@@ -15,6 +15,7 @@ const PREEMPTIONS: Readonly<Record<string, number>> = {
   "eventfd: signals across 2^31 and 2^32": 4,
   "eventcount: one waker, two units": 3,
   "eventcount: two wakers": 3,
+  "eventcount over a poll set: two markers": 2,
   "eventcount: a waker still busy with the sleep before": 3,
 };
 

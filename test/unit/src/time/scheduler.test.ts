@@ -9,7 +9,7 @@ import {
   WaitQueue,
   withLock,
 } from "../../../../src/time/process.ts";
-import { Scheduler } from "../../../../src/time/scheduler.ts";
+import { Scheduler, type Task } from "../../../../src/time/scheduler.ts";
 import { VirtualClock } from "../../../../src/time/virtual-clock.ts";
 
 function virtual(seed?: number): { clock: VirtualClock; scheduler: Scheduler; run: () => void } {
@@ -300,12 +300,13 @@ describe("tasks", () => {
   it("a task that kills itself ends at its next wait and cleans up", () => {
     const { scheduler, run } = virtual();
     const log: string[] = [];
+    const self: Task[] = [];
     const task = scheduler.spawn(
       "t",
       (function* (): Process {
         try {
           yield* step();
-          scheduler.kill(task);
+          scheduler.kill(self[0]!);
           log.push("still here");
           yield* step();
           expect.unreachable();
@@ -314,6 +315,7 @@ describe("tasks", () => {
         }
       })(),
     );
+    self.push(task);
     run();
     expect(log).toEqual(["still here", "clean"]);
     expect(task.done).toBe(true);
