@@ -51,5 +51,7 @@ export function statusText(progress: Progress, perSecond: number): string {
       ? guests.map(({ name, state }) => `${name} ${state}`)
       : [...states].map(([state, n]) => `${n} ${state}`);
   const time = `${formatNs(elapsedNs)} of ${formatNs(durationNs)}, ${share}%`;
-  return [time, `${formatRate(perSecond)} interrupts`, ...who].join(", ");
+  // The virtual engine counts interrupts only at the end.
+  const rate = progress.interrupts > 0 ? [`${formatRate(perSecond)} interrupts`] : [];
+  return [time, ...rate, ...who].join(", ");
 }

@@ -9,6 +9,7 @@ import { clip, wrap } from "./table.ts";
 import { eventLines, guestLines } from "./timeline.ts";
 
 const WIDTH = 96;
+const NO_BREAK = "\u00a0";
 
 /** What is known before a run: printed first, so that even a run that fails can be repeated. */
 export interface RunHeader {
@@ -22,10 +23,13 @@ export interface RunHeader {
 export function headerText(header: RunHeader, style: Style = PLAIN): string {
   const { scenario, engine, seed, kernel, options } = header;
   const rest = Object.entries(options).map(([key, value]) => `${key} ${value}`);
-  const settings = [`seed ${seed}`, `engine ${engine}`, `kernel ${kernel}`, ...rest].join(", ");
-  return [style.bold(scenario), ...wrap(settings, WIDTH - 2).map((line) => `  ${line}`), ""].join(
-    "\n",
-  );
+  const items = [`seed ${seed}`, `engine ${engine}`, `kernel ${kernel}`, ...rest];
+  const settings = items.map((item) => item.replaceAll(" ", NO_BREAK)).join(", ");
+  return [
+    style.bold(scenario),
+    ...wrap(settings, WIDTH - 2).map((line) => `  ${line.replaceAll(NO_BREAK, " ")}`),
+    "",
+  ].join("\n");
 }
 
 /** Everything after the header. */
