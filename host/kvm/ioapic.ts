@@ -51,11 +51,18 @@ export class KvmIoapic {
     this.#service(pin);
   }
 
-  /** ioapic_set_irq(0). What was not delivered is gone with the level. */
+  /** ioapic_set_irq(0) after an edge: what could not be delivered is lost. */
   deassert(pin: number): void {
     this.#irr &= ~(1 << pin);
     const [row, meter] = this.#takeWaiting(pin);
     meter?.dropped(row, "dropped-no-handler");
+  }
+
+  /** ioapic_set_irq(0) by a resampler, which asserts again if its device still does. */
+  resample(pin: number): void {
+    this.#irr &= ~(1 << pin);
+    const [row, meter] = this.#takeWaiting(pin);
+    meter?.merged(row, "coalesced-line");
   }
 
   /** ioapic_write_indirect: both words of a redirection entry. */

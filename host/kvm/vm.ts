@@ -1,4 +1,4 @@
-/** A KVM virtual machine's interrupt side: irqfds, routes, in-kernel irqchip (virt/kvm, arch/x86/kvm). */
+/** The interrupt side of a KVM virtual machine: irqfds, routes, irqchip (virt/kvm, arch/x86/kvm). */
 import { EBUSY, EFAULT, EINVAL, ENOTTY } from "../../src/base/errno.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
 import type { HostPort } from "../../src/shm/border.ts";
@@ -114,7 +114,7 @@ export class KvmVm implements IrqfdVm {
       (irqfd) => irqfd.resample !== null && gsis.includes(irqfd.gsi),
     );
     if (resamplers.length === 0) return;
-    this.#ioapic.deassert(pin);
+    this.#ioapic.resample(pin);
     for (const irqfd of resamplers) irqfd.resample!.signal(-1, null);
   }
 

@@ -1,4 +1,4 @@
-/** The kernel's side of an eventfd: references, and who is called when it is signalled (fs/eventfd.c). */
+/** The kernel's side of an eventfd: references, and who hears its signals (fs/eventfd.c). */
 import { assert } from "../../src/base/assert.ts";
 import type { HostPort } from "../../src/shm/border.ts";
 import type { DeviceMeter } from "../device/meter.ts";
@@ -105,7 +105,7 @@ export class EventfdCtx {
     this.#notify(-1, null);
   }
 
-  /** eventfd_ctx_do_read in the listener's wake-up: older tokens in the counter go with this one. */
+  /** eventfd_ctx_do_read in the wake-up: older tokens in the counter go with this one. */
   #takeCount(row: number, meter: DeviceMeter | null): void {
     const older = Math.min(this.#home.eventfds.read(this.slot), this.#counted);
     this.#counted = 0;

@@ -19,6 +19,8 @@ export type RingDoorbell = (index: number, value: number) => void;
 
 export class VmProcess {
   readonly name: string;
+  /** The kernel on behalf of this process: its calls start in the order they were made. */
+  readonly #actor: string;
   readonly #world: ProcessWorld;
   readonly #port: HostPort;
   readonly #calls: SystemCalls;
@@ -35,6 +37,7 @@ export class VmProcess {
 
   constructor(name: string, world: ProcessWorld, doorbell: RingDoorbell) {
     this.name = name;
+    this.#actor = `kernel/${name}`;
     this.#world = world;
     this.#port = world.port;
     this.#doorbell = doorbell;
@@ -83,7 +86,7 @@ export class VmProcess {
   exit(then: () => void): void {
     if (this.#state !== "running") return;
     this.#state = "exiting";
-    this.#world.env.scheduler.spawn(`${this.name}.exit`, this.#exit(then));
+    this.#world.env.scheduler.spawn(`${this.name}.exit`, this.#exit(then), this.#actor);
   }
 
   *#exit(then: () => void): Process {
@@ -108,7 +111,11 @@ export class VmProcess {
       return;
     }
     this.#underWay++;
-    this.#world.env.scheduler.spawn(`${this.name}.${request.op}`, this.#serve(request));
+    this.#world.env.scheduler.spawn(
+      `${this.name}.${request.op}`,
+      this.#serve(request),
+      this.#actor,
+    );
   }
 
   *#serve(request: Request): Process {

@@ -172,7 +172,7 @@ export class VfioIntx implements IrqAction {
     return result;
   }
 
-  /** vfio_pci_intx_unmask_handler: true if the line is still high, so that it has to be signalled. */
+  /** vfio_pci_intx_unmask_handler: true if the line is still high and has to be signalled. */
   #unmaskHandler(): boolean {
     const dev = this.#dev;
     if (!this.enabled) {

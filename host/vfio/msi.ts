@@ -1,4 +1,4 @@
-/** MSI and MSI-X triggers of a vfio-pci device (drivers/vfio/pci/vfio_pci_intrs.c, 6.1 and 6.12). */
+/** MSI and MSI-X of a vfio-pci device (drivers/vfio/pci/vfio_pci_intrs.c, Linux 6.1 and 6.12). */
 import { assert } from "../../src/base/assert.ts";
 import { EINVAL } from "../../src/base/errno.ts";
 import { type Process, sleep, step } from "../../src/time/process.ts";

@@ -155,7 +155,7 @@ export class VfioPciDevice {
     return yield* this.#counted(this.#bar(open, index, offset, data, true));
   }
 
-  /** The host takes the device away: userspace is asked for it, again and again, until it closes. */
+  /** The host takes the device away: userspace is asked again and again until it closes it. */
   *unbind(): Process {
     if (!this.bound) return;
     this.bound = false;

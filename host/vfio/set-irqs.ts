@@ -1,4 +1,4 @@
-/** The argument of VFIO_DEVICE_SET_IRQS, checked in the kernel's order (drivers/vfio/vfio_main.c). */
+/** The argument of VFIO_DEVICE_SET_IRQS, checked in the kernel's order (vfio_main.c). */
 import { EFAULT, EINVAL } from "../../src/base/errno.ts";
 import {
   decodeIrqSetHeader,

@@ -1,4 +1,4 @@
-/** An eventfd that userspace signals to make the kernel do something (virt/lib or vfio/virqfd.c). */
+/** An eventfd by which userspace makes the kernel do something (drivers/vfio/virqfd.c). */
 import { EBUSY } from "../../src/base/errno.ts";
 import type { TimedEvent } from "../../src/time/event-heap.ts";
 import type { Scheduler } from "../../src/time/scheduler.ts";
