@@ -13,7 +13,6 @@ export class Tokens {
   readonly #env: MachineEnv;
   readonly #fates: FateCounts;
   readonly #vcpus: number;
-  readonly #moments = new Float64Array(8);
 
   constructor(env: MachineEnv, port: GuestPort) {
     this.#env = env;
@@ -39,25 +38,5 @@ export class Tokens {
     if (n === 0) return;
     this.#fates.count(row, fate, n);
     this.#port.stamps.discard(row);
-  }
-
-  /**
-   * INTx is a level: a signal may repeat one whose token went on long ago. The token of a row is
-   * under way exactly while its stamps are.
-   */
-  levelWaits(row: number): boolean {
-    return this.#port.stamps.waits(row);
-  }
-
-  /** Ends the level token of `row` with `fate`, if there is one. */
-  endLevel(row: number, fate: number): void {
-    if (this.#port.stamps.take(row, this.#moments)) this.#fates.count(row, fate);
-  }
-
-  /** Requests the vector of a level interrupt. */
-  injectLevel(row: number, vcpu: number, vector: number): void {
-    this.#env.clock.spend(this.#env.costs.vmmInject);
-    if (vcpu >= this.#vcpus || vector < FIRST_VECTOR) this.endLevel(row, UNHANDLED);
-    else this.#port.apic.set(vcpu, vector);
   }
 }

@@ -59,11 +59,6 @@ export class StampTable {
     Atomics.store(this.#state, this.#stateAt(row), 0);
   }
 
-  /** Guest: true if a record of `row` is full, that is an interrupt of it is under way. */
-  waits(row: number): boolean {
-    return Atomics.load(this.#state, this.#stateAt(row)) !== 0;
-  }
-
   /** Guest: copies the record of `row` into `out` and empties it; false if there is none. */
   take(row: number, out: Float64Array): boolean {
     if (Atomics.load(this.#state, this.#stateAt(row)) === 0) return false;

@@ -7,8 +7,10 @@ import {
   PCI_BASE_ADDRESS_MEM_PREFETCH,
   PCI_BASE_ADDRESS_MEM_TYPE_64,
   PCI_BASE_ADDRESS_SPACE_IO,
+  PCI_CAP_ID_EXP,
   PCI_CAP_ID_MSI,
   PCI_CAP_ID_MSIX,
+  PCI_CAP_ID_PM,
   PCI_CAP_LIST_ID,
   PCI_CAP_LIST_NEXT,
   PCI_CAP_MSIX_SIZEOF,
@@ -16,6 +18,8 @@ import {
   PCI_CFG_SPACE_SIZE,
   PCI_CLASS_REVISION,
   PCI_DEVICE_ID,
+  PCI_EXP_DEVCAP,
+  PCI_EXP_DEVCAP_FLR,
   PCI_INTERRUPT_LINE,
   PCI_INTERRUPT_PIN,
   PCI_MSI_FLAGS,
@@ -28,6 +32,8 @@ import {
   PCI_MSIX_PBA,
   PCI_MSIX_TABLE,
   PCI_MSIX_TABLE_BIR,
+  PCI_PM_CTRL,
+  PCI_PM_CTRL_NO_SOFT_RESET,
   PCI_STATUS,
   PCI_STATUS_CAP_LIST,
   PCI_STD_HEADER_SIZEOF,
@@ -113,10 +119,32 @@ class Snapshot {
     return capabilities;
   }
 
+  /** vfio_check_pcie_flr, vfio_check_pm_reset. */
+  resetMeans(): ResetMeans {
+    const express = this.findCapability(PCI_CAP_ID_EXP);
+    const pm = this.findCapability(PCI_CAP_ID_PM);
+    return {
+      flr: express !== 0 && (this.u32(express + PCI_EXP_DEVCAP) & PCI_EXP_DEVCAP_FLR) !== 0,
+      pm: pm !== 0 && (this.u16(pm + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET) === 0,
+    };
+  }
+
   #barPlace(at: number): BarPlace {
     const word = this.u32(at);
     return { bar: word & PCI_MSIX_TABLE_BIR, offset: (word & ~PCI_MSIX_TABLE_BIR) >>> 0 };
   }
+}
+
+/** How the device can be reset by itself. */
+export interface ResetMeans {
+  readonly flr: boolean;
+  /** D3hot and back loses its state. */
+  readonly pm: boolean;
+}
+
+/** What config space says about resets. */
+export function resetMeans(config: Uint8Array): ResetMeans {
+  return new Snapshot(config).resetMeans();
 }
 
 /** Builds the emulated function from the device's config space and BAR sizes in bytes. */

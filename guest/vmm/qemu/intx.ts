@@ -20,17 +20,20 @@ export interface WireSink {
 
 export class VfioIntx {
   readonly #device: VfioPciDevice;
-  /** GSI the chipset routes it to at present. */
+  /** GSI it was connected to when INTx was last turned on or rerouted. */
   pin: number;
+  /** GSI the chipset routes it to; a reset of the chipset tells nobody. */
+  #chipsetPin: number;
   /** The eventfd was read and the guest has not been seen to deal with it: BARs are trapped. */
   pending = false;
   #interrupt: Notifier | null = null;
   /** With KVM: the resample eventfd, which unmasks in the kernel. */
-  #unmask: Notifier | null = null;
+  #resample: Notifier | null = null;
 
   constructor(device: VfioPciDevice) {
     this.#device = device;
-    this.pin = device.ctx.profile.realizeGsi ?? device.slot.intxPin;
+    this.#chipsetPin = device.ctx.profile.realizeGsi ?? device.slot.intxPin;
+    this.pin = this.#chipsetPin;
   }
 
   get #row(): number {
@@ -45,7 +48,8 @@ export class VfioIntx {
   *enable(): Process<number> {
     const { ctx, slot, fn } = this.#device;
     if (fn.configRead(PCI_INTERRUPT_PIN, 1) === 0) return 0;
-    const interrupt = yield* ctx.loop.newNotifier(this.#row, true);
+    this.pin = this.#chipsetPin;
+    const interrupt = yield* ctx.loop.newNotifier(this.#row);
     if (interrupt === null) return -EMFILE;
     ctx.loop.setHandler(interrupt, HANDLER_INTX, slot.index, 0);
     const result = yield* this.#set(SET_EVENTFD_TRIGGER, 1, [interrupt.fd]);
@@ -69,13 +73,13 @@ export class VfioIntx {
     loop.clearHandler(interrupt);
     yield* this.#set(SET_NONE_MASK);
     this.#settled();
-    const unmask = yield* loop.newNotifier(-1);
-    const added = unmask === null ? -EMFILE : yield* kvm.addIrqfd(interrupt, unmask, this.pin);
+    const resample = yield* loop.newNotifier(-1);
+    const added = resample === null ? -EMFILE : yield* kvm.addIrqfd(interrupt, resample, this.pin);
     if (added === 0) {
-      yield* this.#set(SET_EVENTFD_UNMASK, 1, [unmask!.fd]);
-      this.#unmask = unmask;
+      yield* this.#set(SET_EVENTFD_UNMASK, 1, [resample!.fd]);
+      this.#resample = resample;
     } else {
-      if (unmask !== null) yield* loop.closeNotifier(unmask);
+      if (resample !== null) yield* loop.closeNotifier(resample);
       loop.setHandler(interrupt, HANDLER_INTX, this.#device.slot.index, 0);
     }
     yield* this.#set(SET_NONE_UNMASK);
@@ -84,15 +88,15 @@ export class VfioIntx {
   /** vfio_intx_disable_kvm: masked, nobody listening, then QEMU takes over. */
   *#disableKvm(): Process {
     const { loop, kvm } = this.#device.ctx;
-    const unmask = this.#unmask;
-    if (unmask === null) return;
+    const resample = this.#resample;
+    if (resample === null) return;
     yield* this.#set(SET_NONE_MASK);
     this.#settled();
     yield* kvm!.removeIrqfd(this.#interrupt!, this.pin);
     // The kernel's side of the unmask eventfd goes with the descriptor.
-    yield* loop.closeNotifier(unmask);
+    yield* loop.closeNotifier(resample);
     loop.setHandler(this.#interrupt!, HANDLER_INTX, this.#device.slot.index, 0);
-    this.#unmask = null;
+    this.#resample = null;
     yield* this.#set(SET_NONE_UNMASK);
   }
 
@@ -116,44 +120,46 @@ export class VfioIntx {
 
   /** vfio_intx_routing_notifier: firmware or kernel moved the interrupt to another GSI. */
   *route(pin: number): Process {
-    if (pin === this.pin) return;
-    const on = this.#device.mode === "intx";
-    if (on) yield* this.#disableKvm();
-    const { fn } = this.#device;
-    const high = fn.intxWire;
+    this.#chipsetPin = pin;
+    if (pin === this.pin || this.#device.mode !== "intx") return;
+    yield* this.#disableKvm();
+    const high = this.#device.fn.intxWire;
     if (high) this.#device.wire(false);
     this.pin = pin;
     if (high) this.#device.wire(true);
-    if (!on) return;
     yield* this.#enableKvm();
     yield* this.endOfInterrupt();
   }
 
+  /** Reset of the chipset: PCI lines lead to the IOAPIC's upper pins again. */
+  resetRoute(): void {
+    this.#chipsetPin = this.#device.slot.intxPin;
+  }
+
   /** vfio_intx_interrupt: the eventfd was readable. */
   fired(): void {
-    if (this.pending) return;
     this.pending = true;
     this.#device.fn.raise("intx", 0);
   }
 
   /**
-   * The guest touched a BAR, which QEMU takes for the end of the interrupt. A vCPU that does so
-   * before the handler has run does not end it here: real QEMU then interrupts twice for one cause.
+   * vfio_intx_eoi, at the guest's next access of a BAR after the interrupt: wire low, and unmask in
+   * the kernel, which signals again if the device still asserts INTx.
    */
-  *barAccessed(): Process {
-    if (this.due) yield* this.endOfInterrupt();
-  }
-
-  /** True if the next access of a BAR ends an interrupt. */
-  get due(): boolean {
-    return this.pending && !this.#device.ctx.tokens.levelWaits(this.#row);
-  }
-
-  /** vfio_intx_eoi: wire low, unmask in the kernel, which signals again if the device still does. */
   *endOfInterrupt(): Process {
-    if (!this.pending) return;
+    if (this.acknowledge()) yield* this.unmask();
+  }
+
+  /** The part of vfio_intx_eoi within QEMU; false if there is nothing to end. */
+  acknowledge(): boolean {
+    if (!this.pending) return false;
     this.#settled();
     this.#device.ctx.env.tracer.emit("vfio_intx_eoi", { device: this.#device.slot.name });
-    yield* this.#set(SET_NONE_UNMASK);
+    return true;
+  }
+
+  /** The part of vfio_intx_eoi that is the kernel's. */
+  *unmask(): Process {
+    if (this.#device.mode === "intx") yield* this.#set(SET_NONE_UNMASK);
   }
 }

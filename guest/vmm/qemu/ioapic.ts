@@ -10,8 +10,11 @@ const TRIGGER_LEVEL = 1 << 15;
 export const IOAPIC_MASKED = 1 << 16;
 const READ_ONLY = REMOTE_IRR | (1 << 12);
 
-/** Delivers the interrupt of `pin`, whoever holds it high. */
-export type PinDelivery = (pin: number, vcpu: number, vector: number) => void;
+/**
+ * Delivers what the functions that hold `pin` high have to say; false if all of it was said before.
+ * Real hardware interrupts again then, until somebody lets go of the wire.
+ */
+export type PinDelivery = (pin: number, vcpu: number, vector: number) => boolean;
 
 export class IoApic {
   readonly #deliver: PinDelivery;
@@ -67,15 +70,13 @@ export class IoApic {
 
   #service(pin: number): void {
     const low = this.#low[pin]!;
+    const level = (low & TRIGGER_LEVEL) !== 0;
     if ((low & IOAPIC_MASKED) !== 0) return;
-    if ((low & TRIGGER_LEVEL) !== 0) {
-      if (this.#holders[pin] === 0 || (low & REMOTE_IRR) !== 0) return;
-      this.#low[pin] = low | REMOTE_IRR;
-    } else {
-      if (this.#edge[pin] === 0) return;
-    }
+    if (level ? this.#holders[pin] === 0 || (low & REMOTE_IRR) !== 0 : this.#edge[pin] === 0)
+      return;
     this.#edge[pin] = 0;
-    this.#deliver(pin, this.#vcpu(pin), low & VECTOR_MASK);
+    const delivered = this.#deliver(pin, this.#vcpu(pin), low & VECTOR_MASK);
+    if (level && delivered) this.#low[pin]! |= REMOTE_IRR;
   }
 
   /** Physical destination, or the lowest member of a flat logical one. */

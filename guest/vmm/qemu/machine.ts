@@ -20,9 +20,10 @@ import { MainLoop, type MainLoopSink } from "./main-loop.ts";
 import { QEMU_PROFILES } from "./profile.ts";
 import { VfioPciDevice } from "./vfio-pci.ts";
 
-/** GSIs 16 to 23 are the PCI lines of a q35. */
-const FIRST_PCI_PIN = 16;
+/** GSIs 16 to 23 are the PCI lines of a q35; a device behind its first root port is on 21. */
 const PCI_PINS = 8;
+const FIRST_PCI_PIN = 16;
+const FIRST_DEVICE_LINE = 5;
 const DEAD = FATE["dropped-guest-dead"];
 
 class QemuFunction implements VirtualFunction {
@@ -37,7 +38,7 @@ class QemuFunction implements VirtualFunction {
     this.spec = plan.devices[index]!;
     this.rows = plan.rows[index]!;
     this.doorbellBase = plan.doorbells[index]!.base;
-    this.intxPin = FIRST_PCI_PIN + (index % PCI_PINS);
+    this.intxPin = FIRST_PCI_PIN + ((index + FIRST_DEVICE_LINE) % PCI_PINS);
   }
 }
 
@@ -119,7 +120,10 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   *#resetDevices(): Process {
+    for (const device of this.#devices) if (device.present) yield* device.hotResetMulti();
     for (const device of this.#devices) if (device.present) yield* device.reset();
+    // The chipset comes after the devices, which were connected by the old routes once more.
+    for (const { intx } of this.#devices) intx.resetRoute();
   }
 
   *systemReset(): Process {
@@ -174,7 +178,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     ringDoorbell(this.#port, fn.doorbellBase + queue, value);
     const { intx } = this.#device(fn);
     // While an INTx is pending QEMU traps the BARs, doorbells among them.
-    if (intx.due) this.#spawn("vfio_intx_eoi", () => intx.barAccessed());
+    if (intx.acknowledge()) this.#spawn("vfio_intx_eoi", () => intx.unmask());
   }
 
   *routeIntx(fn: VirtualFunction, pin: number): Process {
@@ -205,9 +209,9 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
    * does. Here its EOI ends the interrupt as well.
    */
   #endLevel(pin: number): void {
-    for (const { intx, mode } of this.#devices) {
-      if (mode !== "intx" || intx.pin !== pin || !intx.due) continue;
-      this.#spawn("vfio_intx_eoi", () => intx.barAccessed());
+    for (const { fn, intx } of this.#devices) {
+      if (intx.pin !== pin || fn.intxWaiting || !intx.acknowledge()) continue;
+      this.#spawn("vfio_intx_eoi", () => intx.unmask());
     }
   }
 
@@ -231,11 +235,14 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   /** The IOAPIC interrupts for whoever holds the pin and has not been delivered. */
-  #pinFired(pin: number, vcpu: number, vector: number): void {
+  #pinFired(pin: number, vcpu: number, vector: number): boolean {
+    let delivered = false;
     for (const device of this.#devices) {
-      if (device.mode !== "intx" || device.intx.pin !== pin || !device.fn.takeIntx()) continue;
-      this.#tokens.injectLevel(device.row("intx", 0), vcpu, vector);
+      if (device.intx.pin !== pin || !device.fn.takeIntx()) continue;
+      this.#tokens.inject(device.row("intx", 0), vcpu, vector);
+      delivered = true;
     }
+    return delivered;
   }
 
   /** MainLoopSink. Hot path. */

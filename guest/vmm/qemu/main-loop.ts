@@ -44,7 +44,6 @@ export class MainLoop {
   readonly #vector: Int32Array;
   /** Ledger row of the interrupts an eventfd counts; -1: none, or nothing is open in the slot. */
   readonly #row: Int32Array;
-  readonly #level: Uint8Array;
 
   constructor(env: MachineEnv, port: GuestPort, sys: Syscalls, tokens: Tokens) {
     const slots = port.shape.eventfds;
@@ -57,19 +56,17 @@ export class MainLoop {
     this.#device = new Int32Array(slots);
     this.#vector = new Int32Array(slots);
     this.#row = new Int32Array(slots).fill(-1);
-    this.#level = new Uint8Array(slots);
   }
 
   /**
    * event_notifier_init: null where the process can have no more eventfds. `row` is the ledger row
-   * of the interrupts it counts, -1 for none; `level` if they are INTx.
+   * of the interrupts it counts, -1 for none.
    */
-  *newNotifier(row: number, level = false): Process<Notifier | null> {
+  *newNotifier(row: number): Process<Notifier | null> {
     const { fd, slot } = yield* this.#sys.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0) return null;
     this.#handler[slot] = HANDLER_NONE;
     this.#row[slot] = row;
-    this.#level[slot] = level ? 1 : 0;
     return { fd, slot };
   }
 
@@ -106,7 +103,7 @@ export class MainLoop {
       handled++;
       this.#env.clock.spend(this.#env.costs.vmmDispatch);
       const row = this.#row[slot]!;
-      if (n > 1 && row >= 0 && this.#level[slot] === 0) this.#tokens.count(row, COALESCED, n - 1);
+      if (n > 1 && row >= 0) this.#tokens.count(row, COALESCED, n - 1);
       this.#dispatch(slot, sink);
     }
     return handled;
@@ -132,8 +129,7 @@ export class MainLoop {
     if (row < 0) return;
     const n = this.#port.eventfds.read(slot);
     if (n === 0) return;
-    if (this.#level[slot] === 1) this.#tokens.endLevel(row, fate);
-    else if (fate === PENDING) this.#tokens.count(row, fate, n);
+    if (fate === PENDING) this.#tokens.count(row, fate, n);
     else this.#tokens.drop(row, fate, n);
   }
 }

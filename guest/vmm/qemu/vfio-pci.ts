@@ -1,13 +1,12 @@
 /** An assigned device in QEMU: realize, config space, BARs, reset (hw/vfio/pci.c, 7.2 to 11.1). */
 import { errnoName } from "../../../src/base/errno.ts";
 import { FATE } from "../../../src/measure/fates.ts";
-import { type DeviceRows, rowOf } from "../../../src/measure/rows.ts";
+import { rowOf } from "../../../src/measure/rows.ts";
 import type { PciFunction } from "../../../src/pci/function.ts";
 import type { FunctionFate, InterruptSink, PciIrqKind } from "../../../src/pci/types.ts";
 import type { Process } from "../../../src/time/process.ts";
 import {
   PCI_BASE_ADDRESS_0,
-  PCI_CFG_SPACE_SIZE,
   PCI_COMMAND,
   PCI_COMMAND_INTX_DISABLE,
   PCI_COMMAND_IO,
@@ -15,20 +14,11 @@ import {
   PCI_COMMAND_MEMORY,
   PCI_STD_NUM_BARS,
 } from "../../../src/uapi/pci-regs.ts";
-import {
-  VFIO_DEVICE_FLAGS_RESET,
-  VFIO_IRQ_INFO_NORESIZE,
-  VFIO_PCI_CONFIG_REGION_INDEX,
-  VFIO_PCI_ERR_IRQ_INDEX,
-  VFIO_PCI_MSIX_IRQ_INDEX,
-  VFIO_PCI_OFFSET_UNIT,
-  VFIO_PCI_REQ_IRQ_INDEX,
-} from "../../../src/uapi/vfio.ts";
+import { VFIO_PCI_OFFSET_UNIT } from "../../../src/uapi/vfio.ts";
 import { RealizeError } from "../errors.ts";
-import { VfioClient } from "../vfio-client.ts";
+import type { VfioClient } from "../vfio-client.ts";
 import { DROPPED_RESET, type QemuContext } from "./context.ts";
 import {
-  emulatedFunction,
   emulatesByte,
   holdsPba,
   holdsTable,
@@ -36,26 +26,17 @@ import {
   touchesMsix,
   vectorAt,
 } from "./emulated-function.ts";
+import { HostEvents } from "./host-events.ts";
 import { VfioIntx, type WireSink } from "./intx.ts";
-import { SET_EVENTFD_TRIGGER } from "./irq-set.ts";
-import { HANDLER_ERR, HANDLER_REQ, type Notifier } from "./main-loop.ts";
 import { VfioMsi } from "./msi.ts";
 import { VfioMsix } from "./msix.ts";
+import { configOffset, type Probed, probe, type Slot } from "./probe.ts";
 
 /** How the device interrupts at present: VFIO_INT_*. */
 export type InterruptMode = "none" | "intx" | "msi" | "msix";
 
 const COALESCED_PBA = FATE["coalesced-virtual-pba"];
 const PENDING_GUEST = FATE["pending-guest"];
-
-/** Where QEMU's bus has placed a device. */
-export interface Slot {
-  readonly index: number;
-  readonly name: string;
-  readonly rows: DeviceRows;
-  /** GSI of its INTx after the kernel's routing. */
-  readonly intxPin: number;
-}
 
 export class VfioPciDevice implements InterruptSink {
   readonly ctx: QemuContext;
@@ -65,102 +46,44 @@ export class VfioPciDevice implements InterruptSink {
   readonly msix: VfioMsix;
   readonly msi: VfioMsi;
   readonly intx: VfioIntx;
-  readonly #resetWorks: boolean;
+  readonly #probed: Probed;
+  readonly #events: HostEvents;
   readonly #wires: WireSink;
   mode: InterruptMode = "none";
   /** False once the guest has ejected it. */
   present = true;
-  #err: Notifier | null = null;
-  #req: Notifier | null = null;
   /** Vectors a write of the guest has unmasked while they were pending; null: send at once. */
   #unmasked: Set<number> | null = null;
 
-  private constructor(
-    ctx: QemuContext,
-    slot: Slot,
-    wires: WireSink,
-    found: { client: VfioClient; fn: PciFunction; noresize: boolean; resetWorks: boolean },
-  ) {
+  private constructor(ctx: QemuContext, slot: Slot, wires: WireSink, probed: Probed) {
     this.ctx = ctx;
     this.slot = slot;
     this.#wires = wires;
-    this.client = found.client;
-    this.fn = found.fn;
+    this.#probed = probed;
+    this.client = probed.client;
+    this.fn = probed.fn;
     this.fn.sink = this;
-    this.#resetWorks = found.resetWorks;
-    this.msix = new VfioMsix(this, found.noresize || !ctx.profile.dynamicMsix);
+    this.#events = new HostEvents(this.client, ctx.loop, slot.index);
+    this.msix = new VfioMsix(this, probed.noresize);
     this.msi = new VfioMsi(this);
     this.intx = new VfioIntx(this);
   }
 
   /** vfio_realize. Throws RealizeError where QEMU prints an error and exits. */
   static *realize(ctx: QemuContext, slot: Slot, wires: WireSink): Process<VfioPciDevice> {
-    const path = `/dev/vfio/${slot.name}`;
-    const fd = yield* ctx.sys.open(path);
-    if (fd < 0) throw new RealizeError(`vfio ${slot.name}: open ${path}: ${errnoName(fd)}`);
-    const client = new VfioClient(ctx.sys, fd, ctx.counters);
-    const info = yield* client.getDeviceInfo();
-    if (typeof info === "number") {
-      throw new RealizeError(`vfio ${slot.name}: no device info: ${errnoName(info)}`);
-    }
-    const err = yield* client.getIrqInfo(VFIO_PCI_ERR_IRQ_INDEX);
-    const barSizes: number[] = [];
-    for (let bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-      const region = yield* client.getRegionInfo(bar);
-      barSizes.push(typeof region === "number" ? 0 : region.size);
-    }
-    const config = yield* ctx.sys.pread(fd, configOffset(0), PCI_CFG_SPACE_SIZE);
-    if (config.ret < PCI_CFG_SPACE_SIZE) {
-      throw new RealizeError(`vfio ${slot.name}: short config space: ${config.ret}`);
-    }
-    const fn = emulatedFunction(slot.name, config.data, barSizes);
-    let noresize = false;
-    if (ctx.profile.dynamicMsix && fn.msix !== null) {
-      const msix = yield* client.getIrqInfo(VFIO_PCI_MSIX_IRQ_INDEX);
-      // Unknown is as good as impossible.
-      noresize = typeof msix === "number" || (msix.flags & VFIO_IRQ_INFO_NORESIZE) !== 0;
-    }
-    const resetWorks = (info.flags & VFIO_DEVICE_FLAGS_RESET) !== 0;
-    const device = new VfioPciDevice(ctx, slot, wires, { client, fn, noresize, resetWorks });
+    const device = new VfioPciDevice(ctx, slot, wires, yield* probe(ctx, slot));
     const result = yield* device.intx.enable();
     if (result < 0) {
+      yield* ctx.sys.close(device.client.fd);
       throw new RealizeError(`vfio ${slot.name}: failed to set up INTx: ${errnoName(result)}`);
     }
-    yield* device.#registerNotifiers(typeof err !== "number");
+    yield* device.#events.register(device.#probed.hasErr);
     return device;
-  }
-
-  /** vfio_register_err_notifier, vfio_register_req_notifier. */
-  *#registerNotifiers(hasErr: boolean): Process {
-    if (hasErr) this.#err = yield* this.#register(VFIO_PCI_ERR_IRQ_INDEX, HANDLER_ERR);
-    const req = yield* this.client.getIrqInfo(VFIO_PCI_REQ_IRQ_INDEX);
-    if (typeof req === "number" || req.count < 1) return;
-    this.#req = yield* this.#register(VFIO_PCI_REQ_IRQ_INDEX, HANDLER_REQ);
-  }
-
-  *#register(index: number, handler: number): Process<Notifier | null> {
-    const { loop } = this.ctx;
-    const notifier = yield* loop.newNotifier(-1);
-    if (notifier === null) return null;
-    loop.setHandler(notifier, handler, this.slot.index, 0);
-    const result = yield* this.client.setIrqs(index, 0, 1, SET_EVENTFD_TRIGGER, [notifier.fd]);
-    if (result === 0) return notifier;
-    yield* loop.closeNotifier(notifier);
-    return null;
-  }
-
-  *#unregister(index: number, notifier: Notifier | null): Process {
-    if (notifier === null) return;
-    yield* this.client.setIrqs(index, 0, 1, SET_EVENTFD_TRIGGER, [-1]);
-    yield* this.ctx.loop.closeNotifier(notifier);
   }
 
   /** vfio_exitfn: the guest has ejected the device. */
   *unrealize(): Process {
-    yield* this.#unregister(VFIO_PCI_REQ_IRQ_INDEX, this.#req);
-    yield* this.#unregister(VFIO_PCI_ERR_IRQ_INDEX, this.#err);
-    this.#req = null;
-    this.#err = null;
+    yield* this.#events.unregister();
     yield* this.#disableInterrupts();
     this.present = false;
     yield* this.ctx.sys.close(this.client.fd);
@@ -178,20 +101,42 @@ export class VfioPciDevice implements InterruptSink {
     yield* this.#disableInterrupts();
   }
 
+  /**
+   * vfio_pci_hot_reset_multi: QEMU would rather reset the bus than trust a PM reset. It quiets the
+   * device, finds that it is alone and leaves the bus to the device's own reset, which fails to
+   * reset the bus in the recordings; the ioctls about that are left out.
+   */
+  *hotResetMulti(): Process {
+    const { resetWorks, means } = this.#probed;
+    if (!resetWorks || means.flr || !means.pm) return;
+    yield* this.#preReset();
+    yield* this.#postReset();
+  }
+
   /** vfio_pci_reset, then what the bus resets in the emulated function. */
   *reset(): Process {
     this.ctx.env.tracer.emit("vfio_pci_reset_qemu", { device: this.slot.name });
+    yield* this.#preReset();
+    if (this.#probed.resetWorks) yield* this.client.reset();
+    yield* this.#postReset();
+    this.fn.reset();
+  }
+
+  /** vfio_pci_pre_reset. */
+  *#preReset(): Process {
     this.#dropPending();
     yield* this.#disableInterrupts();
     const stopped = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
     const command = yield* this.readPhysical(PCI_COMMAND, 2);
     yield* this.#writePhysical(PCI_COMMAND, 2, command & ~(stopped | PCI_COMMAND_INTX_DISABLE));
-    if (this.#resetWorks) yield* this.client.reset();
+  }
+
+  /** vfio_pci_post_reset. */
+  *#postReset(): Process {
     yield* this.intx.enable();
     for (let bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
       yield* this.#writePhysical(PCI_BASE_ADDRESS_0 + 4 * bar, 4, 0);
     }
-    this.fn.reset();
   }
 
   /** Emulated pending bits do not outlive a system reset. */
@@ -299,7 +244,7 @@ export class VfioPciDevice implements InterruptSink {
     if (holdsPba(msix, bar, offset)) return this.fn.pbaRead(offset - msix!.pba.offset, size);
     const at = bar * VFIO_PCI_OFFSET_UNIT + offset;
     const { ret, data } = yield* this.ctx.sys.pread(this.client.fd, at, size);
-    yield* this.intx.barAccessed();
+    yield* this.intx.endOfInterrupt();
     return ret === size ? littleEndian(data, size) : 2 ** (8 * size) - 1;
   }
 
@@ -313,7 +258,7 @@ export class VfioPciDevice implements InterruptSink {
     if (holdsPba(msix, bar, offset)) return;
     const at = bar * VFIO_PCI_OFFSET_UNIT + offset;
     yield* this.ctx.sys.pwrite(this.client.fd, at, toBytes(value, size));
-    yield* this.intx.barAccessed();
+    yield* this.intx.endOfInterrupt();
   }
 
   /** True if an access of this BAR leaves the guest: QEMU's own areas, and all while INTx is due. */
@@ -354,9 +299,8 @@ export class VfioPciDevice implements InterruptSink {
   ended(kind: PciIrqKind, vector: number, how: FunctionFate): void {
     const { tokens } = this.ctx;
     const row = this.row(kind, vector);
-    if (kind === "intx") {
-      if (how === "dropped-withdrawn") tokens.endLevel(row, FATE[how]);
-    } else if (how === "coalesced-pba") tokens.count(row, COALESCED_PBA, 1);
+    if (kind === "intx") tokens.drop(row, FATE[how], 1);
+    else if (how === "coalesced-pba") tokens.count(row, COALESCED_PBA, 1);
     else tokens.drop(row, how === "dropped-withdrawn" ? DROPPED_RESET : FATE[how], 1);
   }
 
@@ -370,12 +314,8 @@ export class VfioPciDevice implements InterruptSink {
     for (let v = 0; v < (fn.msi?.vectors ?? 0); v++) {
       if (fn.msi!.isPending(v)) tokens.count(this.row("msi", v), fate, 1);
     }
-    if (fn.takeIntx()) tokens.endLevel(this.row("intx", 0), fate);
+    if (fn.takeIntx()) tokens.count(this.row("intx", 0), fate, 1);
   }
-}
-
-function configOffset(offset: number): number {
-  return VFIO_PCI_CONFIG_REGION_INDEX * VFIO_PCI_OFFSET_UNIT + offset;
 }
 
 function littleEndian(bytes: Uint8Array, size: number): number {
