@@ -2,12 +2,16 @@
 import { Packr, Unpackr } from "msgpackr";
 import type { RingConsumer, RingProducer } from "../shm/ring.ts";
 import { MESSAGE_BYTES_MAX } from "./messages.ts";
+import { isPlainMsgpack } from "./plain-msgpack.ts";
 
 /*
  * A slot is one word, length in bytes | MORE, and that many payload bytes. msgpackr packs into
  * memory of its own and the bytes are copied: its useBuffer() would make the shared memory the
  * target of every packer in the process. Received bytes are copied out before they are parsed, so
  * the peer cannot change them between check and use.
+ *
+ * The outbox has no limit of its own: who answers a peer that may not read its answers stops taking
+ * its requests while `backlog` is large.
  */
 
 const HEADER_BYTES = 4;
@@ -131,6 +135,7 @@ export class MessageReceiver {
   #parse(): { value: unknown } | null {
     const bytes = this.#partial.subarray(0, this.#length);
     this.#length = 0;
+    if (!isPlainMsgpack(bytes)) return this.#drop("not-msgpack");
     try {
       return { value: unpackr.unpack(bytes) as unknown };
     } catch {
