@@ -92,7 +92,7 @@ export class EventfdTable {
    */
   write(slot: number, n: number | bigint): number {
     const at = slot * WORDS_PER_SLOT;
-    if (n <= SMALL_MAX) {
+    if (n >= 0 && n <= SMALL_MAX) {
       const add = Number(n);
       const low = Atomics.load(this.#words, at);
       if (low >= 0 && low <= SMALL_MAX - add) {
