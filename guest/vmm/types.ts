@@ -1,4 +1,4 @@
-/** What guest software sees of its machine: the line between VMM (below) and guest kernel (above). */
+/** What guest software sees of its machine: the line between VMM (below) and kernel (above). */
 import type { DeviceRows } from "../../src/measure/rows.ts";
 import type { DeviceSpec } from "../../src/scenario/types.ts";
 import type { Process } from "../../src/time/process.ts";

@@ -1,4 +1,4 @@
-/** A vfio device as its user sees it: the ioctls of include/uapi/linux/vfio.h, typed and counted. */
+/** A vfio device as its user sees it: ioctls of include/uapi/linux/vfio.h, typed and counted. */
 import { EINVAL } from "../../src/base/errno.ts";
 import type { Process } from "../../src/time/process.ts";
 import {

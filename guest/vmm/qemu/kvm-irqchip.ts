@@ -72,7 +72,7 @@ export class KvmIrqchip {
     this.#msi.set(gsi, { gsi, type: "msi", ...message });
   }
 
-  /** kvm_irqchip_release_virq: the GSI is free; the kernel keeps the route until the next commit. */
+  /** kvm_irqchip_release_virq: the GSI is free; the kernel has the route until the next commit. */
   releaseVirq(gsi: number): void {
     this.#msi.delete(gsi);
     this.#usedGsis.delete(gsi);

@@ -6,11 +6,11 @@ export interface QemuProfile {
   /** Asks for MSI-X's NORESIZE flag and, where it is clear, adds vectors to an enabled MSI-X. */
   readonly dynamicMsix: boolean;
   /**
-   * MSI-X on with no live entry: `fd -1` on vector 0 has the kernel turn MSI-X on without a trigger;
+   * MSI-X on with no live entry: `fd -1` on vector 0 has the kernel turn MSI-X on with no trigger;
    * before that (`use-vector-0`) QEMU used vector 0 and released it at once.
    */
   readonly emptyEnable: "fd-none" | "use-vector-0";
-  /** GSI an INTx irqfd has at realize; null: the pin's route, which older firmware-less QEMU knew. */
+  /** GSI of the INTx irqfd at power-on; null: the one the chipset's reset state leads to. */
   readonly realizeGsi: number | null;
 }
 

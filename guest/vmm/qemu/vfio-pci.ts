@@ -261,7 +261,7 @@ export class VfioPciDevice implements InterruptSink {
     yield* this.intx.endOfInterrupt();
   }
 
-  /** True if an access of this BAR leaves the guest: QEMU's own areas, and all while INTx is due. */
+  /** True if an access of this BAR exits: QEMU's own areas, and all while an INTx is pending. */
   traps(bar: number, offset: number): boolean {
     const { msix } = this.fn;
     return this.intx.pending || holdsTable(msix, bar, offset) || holdsPba(msix, bar, offset);

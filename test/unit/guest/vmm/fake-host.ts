@@ -1,4 +1,4 @@
-/** A host kernel that answers from a script of its own, over real border memory, and writes a log. */
+/** A host kernel that says yes to nearly all, over real border memory, and writes a log. */
 import { EBADF, EINVAL, ENOTTY } from "../../../../src/base/errno.ts";
 import { type CapabilitySpec, PciFunction } from "../../../../src/pci/function.ts";
 import type { HostPort } from "../../../../src/shm/border.ts";

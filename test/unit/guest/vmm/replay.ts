@@ -26,7 +26,7 @@ export function parseRecording(text: string): RecordedLine[] {
 /** What a recording says of its device and of the kernel under it. */
 function deviceOf(lines: readonly RecordedLine[]): RigOptions {
   const args = (event: string): string =>
-    String(lines.find(({ op, ev }) => op === "q" && ev === event)?.["args"] ?? "");
+    String(lines.find(({ op, ev }) => op === "q" && ev === event)?.args ?? "");
   const early = /CAP @(0x\w+), BAR (\d), offset (0x\w+), entries (\d+)/.exec(
     args("vfio_msix_early_setup"),
   );
@@ -40,9 +40,9 @@ function deviceOf(lines: readonly RecordedLine[]): RigOptions {
     tableOffset: Number(early?.[3] ?? 0x2000),
     msiVectors: msi === null ? 0 : 1,
     msiCap: Number(msi?.[1] ?? 0x50),
-    noresize: (Number(info?.["iflags"] ?? 0) & 8) !== 0,
+    noresize: (Number(info?.iflags ?? 0) & 8) !== 0,
     pmReset: lines.some(({ op, ev }) => op === "q" && ev === "vfio_pci_hot_reset"),
-    express: err === undefined || err["ret"] === 0,
+    express: err === undefined || err.ret === 0,
   };
 }
 
@@ -62,10 +62,10 @@ class Replay {
   play(line: RecordedLine): void {
     const { op } = line;
     if (op === "reset") this.#resetting = false;
-    if (op === "q") this.#event(String(line["ev"]), String(line["args"] ?? ""));
+    if (op === "q") this.#event(String(line.ev), String(line.args ?? ""));
     if (op === "g_cfgw" && !this.#resetting) this.#config(line);
     if (op === "g_tblw") this.#tableWrite(line);
-    if (op === "set_irqs" && line["index"] === "REQ" && String(line["fds"]) === "-1") {
+    if (op === "set_irqs" && line.index === "REQ" && String(line.fds) === "-1") {
       this.#run(this.#rig.vm.eject(this.#rig.fn));
     }
   }
@@ -94,13 +94,13 @@ class Replay {
 
   #config(line: RecordedLine): void {
     const { vm, fn } = this.#rig;
-    this.#run(vm.configWrite(fn, Number(line["off"]), Number(line["len"]), Number(line["val"])));
+    this.#run(vm.configWrite(fn, Number(line.off), Number(line.len), Number(line.val)));
   }
 
   #tableWrite(line: RecordedLine): void {
     const { vm, fn } = this.#rig;
-    const at = this.#table + 16 * Number(line["vector"]) + FIELDS[String(line["field"])]!;
-    this.#run(vm.mmioWrite(fn, this.#bar, at, Number(line["size"] ?? 4), Number(line["val"])));
+    const at = this.#table + 16 * Number(line.vector) + FIELDS[String(line.field)]!;
+    this.#run(vm.mmioWrite(fn, this.#bar, at, Number(line.size ?? 4), Number(line.val)));
   }
 }
 
@@ -126,15 +126,15 @@ function recordedLine(line: RecordedLine): string | null {
       return `${index} ${start} ${count} ${flags}${names}`;
     }
     case "kvm_irqfd": {
-      const resample = line["resample"] === undefined ? "" : ` resample ${line["resample"]}`;
-      return `irqfd ${line["act"]} ${line["fd"]} gsi ${line["gsi"]}${resample}`;
+      const resample = line.resample === undefined ? "" : ` resample ${line.resample}`;
+      return `irqfd ${line.act} ${line.fd} gsi ${line.gsi}${resample}`;
     }
     case "kvm_routing": {
-      const set = (line["set"] as [number, string, string][]).map((route) => route.join(":"));
-      return `routing ${set.sort().join(",")} gone ${(line["gone"] as number[]).join(",")}`;
+      const set = (line.set as [number, string, string][]).map((route) => route.join(":"));
+      return `routing ${set.sort().join(",")} gone ${(line.gone as number[]).join(",")}`;
     }
     case "eventfd_close":
-      return `close ${line["fd"]}`;
+      return `close ${line.fd}`;
     case "reset":
       return "reset";
     default:

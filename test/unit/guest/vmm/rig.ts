@@ -33,6 +33,8 @@ export interface Rig {
   run<T>(process: Process<T>): T;
   /** Runs until nothing is left to do. */
   settle(): void;
+  /** Starts a process and runs the guest until it waits for the host, which does nothing. */
+  begin(process: Process): void;
   /** Powers on and forgets the calls that made. */
   powerOn(): void;
   fates(row: number): Partial<Record<Fate, number>>;
@@ -83,6 +85,10 @@ export function createRig(options: RigOptions = {}): Rig {
       settle();
       if (result === null) throw new Error("the process never ended");
       return (result as { value: T }).value;
+    },
+    begin(process) {
+      scheduler.spawn("guest", process);
+      while (scheduler.runNext()) vm.poll();
     },
     powerOn() {
       this.run(vm.realize());
