@@ -1,4 +1,4 @@
-/** The interrupt side of a KVM virtual machine: irqfds, routes, irqchip (virt/kvm, arch/x86/kvm). */
+/** The interrupt side of a KVM virtual machine: irqfds, routes, irqchip (virt/kvm, arch/x86). */
 import { EBUSY, EFAULT, EINVAL, ENOTTY } from "../../src/base/errno.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
 import type { HostPort } from "../../src/shm/border.ts";

@@ -1,4 +1,4 @@
-/** The machine of the recordings: its devices, and what a file's name says of kernel and platform. */
+/** The machine of the recordings: its devices, and what a recording's name says of its host. */
 import { UsageError } from "../base/errors.ts";
 import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
 

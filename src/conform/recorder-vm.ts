@@ -74,10 +74,16 @@ export class RecorderVm {
     );
   }
 
-  /** One system call; virtual time passes until it returns. */
-  call(body: RequestBody): Response {
+  /** Starts a system call and does not wait; its answer is thrown away. */
+  post(body: RequestBody): number {
     const id = this.#nextId++;
     this.#sender.send({ ...body, id });
+    return id;
+  }
+
+  /** One system call; virtual time passes until it returns. */
+  call(body: RequestBody): Response {
+    const id = this.post(body);
     const limit = this.#clock.now() + CALL_LIMIT_NS;
     for (;;) {
       this.#poll();

@@ -1,4 +1,4 @@
-/** Reads recordings of real kernels: one JSON object a system call (test/conformance/recordings). */
+/** Reads recordings of real kernels: a JSON object a system call (recordings/README.md). */
 import { UsageError } from "../base/errors.ts";
 
 /** One recorded operation and what the kernel answered; the other keys are observations. */
@@ -11,7 +11,7 @@ export interface RecordedOp {
 
 const HINT = "a recording is one JSON object a line, each with the script line n and the text op";
 
-/** Parses a `.jsonl` file. Throws UsageError with file and line where it is malformed or cut off. */
+/** Parses a `.jsonl` file; a UsageError with file and line where it is malformed or cut off. */
 export function parseRecording(text: string, file: string): RecordedOp[] {
   const lines = text.split("\n");
   if (lines.pop() !== "") {

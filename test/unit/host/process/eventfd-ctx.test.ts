@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { DeviceMeter } from "../../../../host/device/meter.ts";
+import { EventfdCtx, type EventfdHome } from "../../../../host/process/eventfd-ctx.ts";
+import { FATE, FateCounts } from "../../../../src/measure/fates.ts";
+import { EventfdTable } from "../../../../src/shm/eventfd.ts";
+import { PollSet } from "../../../../src/shm/poll-set.ts";
+import { VirtualClock } from "../../../../src/time/virtual-clock.ts";
+
+function setUp() {
+  const memory = new SharedArrayBuffer(65_536);
+  const home: EventfdHome = {
+    eventfds: new EventfdTable(memory, 0, 8),
+    guestPoll: new PollSet(memory, 32_768, 8),
+    wakeGuest: { wake: () => log.push("wake") },
+  };
+  const log: string[] = [];
+  const freed: number[] = [];
+  const ctx = new EventfdCtx(3, home, ({ slot }) => freed.push(slot));
+  const fates = new FateCounts(4);
+  const meter = new DeviceMeter(
+    { device: "d", base: 0, msi: 0, msix: 3 },
+    {
+      raised: new Float64Array(4),
+      injected: new Float64Array(4),
+      fates,
+      stamps: null,
+      clock: new VirtualClock(),
+      allStages: false,
+    },
+  );
+  return { ctx, home, log, freed, meter, fates };
+}
+
+const listener = (log: string[]) => ({
+  signalled: (row: number) => log.push(`signalled ${row}`),
+  hangup: () => log.push("hangup"),
+});
+
+describe("EventfdCtx", () => {
+  it("counts, marks and wakes once until it is read", () => {
+    const { ctx, home, log } = setUp();
+    ctx.signal(-1, null);
+    ctx.signal(-1, null);
+    expect(log).toEqual(["wake"]);
+    expect(home.eventfds.read(3)).toBe(2);
+    expect(home.guestPoll.drain(new Int32Array(32))).toBe(1);
+  });
+
+  it("hands the signal to a listener and leaves no count", () => {
+    const { ctx, home, log, meter } = setUp();
+    ctx.addListener(listener(log));
+    ctx.signal(2, meter);
+    expect(log).toEqual(["signalled 2"]);
+    expect(home.eventfds.count(3)).toBe(0n);
+  });
+
+  it("merges tokens that waited in the counter with the one a listener is told of", () => {
+    const { ctx, log, meter, fates } = setUp();
+    ctx.signal(2, meter);
+    ctx.signal(2, meter);
+    ctx.addListener(listener(log));
+    ctx.signal(2, meter);
+    expect(fates.get(2, FATE["coalesced-eventfd"])).toBe(2);
+  });
+
+  it("does not take what userspace wrote for tokens", () => {
+    const { ctx, home, log, meter, fates } = setUp();
+    home.eventfds.write(3, 7);
+    ctx.addListener(listener(log));
+    ctx.signal(2, meter);
+    expect(fates.get(2, FATE["coalesced-eventfd"])).toBe(0);
+  });
+
+  it("tells a listener of a write by userspace only if there is a count", () => {
+    const { ctx, home, log } = setUp();
+    ctx.addListener(listener(log));
+    ctx.written();
+    expect(log).toEqual([]);
+    home.eventfds.write(3, 2);
+    ctx.written();
+    expect(log).toEqual(["signalled -1"]);
+  });
+
+  it("gives one token to the first of several listeners, and tells all", () => {
+    const { ctx, log, meter } = setUp();
+    ctx.addListener(listener(log));
+    ctx.addListener(listener(log));
+    ctx.signal(1, meter);
+    expect(log).toEqual(["signalled 1", "signalled -1"]);
+  });
+
+  it("lives on after its descriptor is closed, until the last reference is dropped", () => {
+    const { ctx, log, freed, meter, fates } = setUp();
+    ctx.get();
+    ctx.addListener({ ...listener(log), hangup: () => log.push("hangup") });
+    ctx.release();
+    expect(log).toEqual(["hangup"]);
+    expect(freed).toEqual([]);
+    ctx.put();
+    expect(freed).toEqual([3]);
+    expect(fates.sum(1)).toBe(0);
+    expect(() => ctx.put()).toThrow("put without get");
+    expect(meter.row("msix", 0)).toBe(1);
+  });
+
+  it("drops a token that nobody can read any more", () => {
+    const { ctx, meter, fates } = setUp();
+    ctx.get();
+    ctx.release();
+    ctx.signal(1, meter);
+    expect(fates.get(1, FATE["dropped-closed"])).toBe(1);
+  });
+});
