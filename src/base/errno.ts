@@ -1,4 +1,4 @@
-/** Linux error numbers; kernel results are returned negative (include/uapi/asm-generic/errno*.h). */
+/** Linux error numbers; kernel results are their negatives (include/uapi/asm-generic/errno*.h). */
 
 export const EPERM = 1;
 export const ENOENT = 2;

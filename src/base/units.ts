@@ -26,7 +26,7 @@ export function parseDurationNs(text: string): number {
   return Math.round(Number(`${digits}e${DURATION_EXPONENTS[unit]!}`));
 }
 
-/** `"20k/s"`, `"500/s"`, `"1.5M/s"` in events a second; a `UsageError` that says how to write it. */
+/** `"20k/s"`, `"500/s"`, `"1.5M/s"` in events a second; a `UsageError` as for durations. */
 export function parseRatePerSecond(text: string): number {
   const [, digits, prefix] = RATE.exec(text.trim()) ?? [];
   if (digits === undefined || prefix === undefined) {

@@ -1,4 +1,4 @@
-/** Shared memory cut into cache-line aligned areas; the one place that creates SharedArrayBuffers. */
+/** Shared memory cut into cache-line aligned areas; creates the SharedArrayBuffers. */
 import { assert } from "../base/assert.ts";
 
 /** Words written by different threads are kept this far apart. */

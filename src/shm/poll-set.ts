@@ -1,4 +1,4 @@
-/** Which of many sources are ready: a two-level bitmap that producers mark and one consumer drains. */
+/** Which of many sources are ready: a two-level bitmap, marked by producers, drained by one. */
 import { roundToLine } from "./arena.ts";
 
 /*

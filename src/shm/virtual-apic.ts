@@ -33,7 +33,10 @@ export class VirtualApic {
     return CACHE_LINE_BYTES * (1 + vcpus);
   }
 
-  /** Requests `vector` (0-255, checked by the caller) on `vcpu` (too); false if it was requested already: coalesced. */
+  /**
+   * Requests `vector` (0-255) on `vcpu`, both checked by the caller; false if it was requested
+   * already: coalesced.
+   */
   set(vcpu: number, vector: number): boolean {
     const bit = 1 << (vector & 31);
     const word = vector >>> 5;

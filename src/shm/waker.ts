@@ -97,11 +97,6 @@ export class Parker {
     return outcome;
   }
 
-  /** Sleeps until woken or for `timeoutMs`; true if it was (or had been) woken. */
-  park(epoch: number, timeoutMs: number): boolean {
-    return this.sleep(epoch, timeoutMs) !== "timed-out";
-  }
-
   /** Work was found after all. */
   retract(): void {
     for (let i = 0; i < this.#parked.length; i++) {
