@@ -71,7 +71,7 @@ export class Mutex {
   }
 }
 
-/** Waits `ns` nanoseconds. On a wall clock 0 is a step others may run in; so it is on a virtual one. */
+/** Waits `ns` nanoseconds; 0 is a step in which others may run, on either clock. */
 export function* sleep(ns: number): Process {
   yield { kind: "sleep", ns };
 }

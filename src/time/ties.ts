@@ -32,7 +32,7 @@ export class Ties {
     return mix(mix(mix(this.#seed ^ fnv1a(actor)) ^ at) ^ high) >>> 0;
   }
 
-  /** The place of an event of `actor` at the running instant `at`, planned by the event at `tie`. */
+  /** The place of an event of `actor` at the present instant `at`, planned by the one at `tie`. */
   within(actor: string, at: number, tie: number): number {
     let latest = this.#latest.get(actor);
     if (latest === undefined) this.#latest.set(actor, (latest = { at: -1, tie: 0 }));

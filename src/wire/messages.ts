@@ -10,7 +10,7 @@
 /** Identifies a request within its guest; the response repeats it. */
 export type RequestId = number;
 
-/** open(2): `/dev/vfio/NAME` (group, container and device in one), `/dev/kvm` (a VM), other files. */
+/** open(2): `/dev/vfio/NAME` (group, container, device in one), `/dev/kvm` (a VM), other files. */
 export interface OpenRequest {
   id: RequestId;
   op: "open";
@@ -32,7 +32,7 @@ export interface EventfdRequest {
   flags: number;
 }
 
-/** ioctl(2): VFIO_DEVICE_* and KVM_* of src/uapi. `arg` is the readable memory behind the pointer. */
+/** ioctl(2): VFIO_DEVICE_* and KVM_* of src/uapi; `arg` is the memory behind the pointer. */
 export interface IoctlRequest {
   id: RequestId;
   op: "ioctl";

@@ -69,7 +69,7 @@ class PlainScanner {
     return this.#many(at + size, this.#number(at, size), isMap, depth);
   }
 
-  /** `count` elements, or pairs; each takes a byte at least, so a huge count ends with the bytes. */
+  /** `count` elements, or pairs. Each takes a byte at least, so a huge count is refused at once. */
   #many(at: number, count: number, isMap: boolean, depth: number): number {
     if (depth >= DEPTH_MAX || count > this.#bytes.length - at) return REFUSED;
     for (let i = 0; i < count && at !== REFUSED; i++) {

@@ -27,7 +27,7 @@ describe("a usage error", () => {
 });
 
 describe("assert", () => {
-  it("throws an invariant error only if the condition fails, and builds its message only then", () => {
+  it("throws an invariant error if the condition fails, and builds its message only then", () => {
     assert(true, () => expect.unreachable());
     expect(() => assert(false, () => "counts differ")).toThrow(new InvariantError("counts differ"));
     expect(() => unreachable("x" as never)).toThrow(/unreachable: x/);

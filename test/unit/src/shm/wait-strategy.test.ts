@@ -111,7 +111,7 @@ describe("adapting", () => {
     expect(thread.log).toEqual(["prepare", "sleep 7"]);
   });
 
-  it("spins longer after short sleeps, up to a limit, and less after long ones, down to nothing", () => {
+  it("spins longer after short sleeps, to a limit, and less after long ones, to nothing", () => {
     const thread = new FakeThread();
     const strategy = thread.strategy("adaptive");
     const seen: number[] = [];

@@ -25,7 +25,7 @@ describe("include/uapi/linux/kvm.h", () => {
     expect(kvm.decodeIrqfd(bytes)).toEqual(irqfd);
   });
 
-  it("struct kvm_irq_routing_entry: gsi 0, type 4, flags 8, union at 16, 48 bytes each after 8", () => {
+  it("struct kvm_irq_routing_entry: gsi 0, type 4, flags 8, union at 16; 48 bytes each", () => {
     const routes: kvm.KvmRoute[] = [
       { gsi: 5, type: "irqchip", irqchip: 2, pin: 21 },
       { gsi: 25, type: "msi", addressLo: 0xfee0_1000, addressHi: 1, data: 0x4041 },

@@ -168,7 +168,7 @@ describe("a hostile sender", () => {
     expect(got).toEqual([{ id: 7 }]);
   });
 
-  it("cannot teach the decoder anything: what it defines is refused, and numbers stay numbers", () => {
+  it("cannot teach the decoder anything: definitions are refused, numbers stay numbers", () => {
     const { raw, receive, got, bad } = channel(8, 64);
     const extensions = [
       // Record definition 0x40 with one field "a", then a record; as msgpackr's records extension.
