@@ -88,13 +88,13 @@ export interface DeviceInspection {
 export interface HostMachine {
   /** A VM process starts: its port, its devices. */
   attach(guest: number, plan: GuestPlan, port: HostPort): void;
-  /** The VM process is gone (exit, kill, dead worker): close all it had open, as the kernel does. */
+  /** The VM process is gone (exit, kill, dead worker): all it had open is closed. */
   exit(guest: number, reason: string): void;
   /** Drains requests, doorbells and kernel-side eventfds; returns how much there was to do. */
   poll(): number;
   /** When the host has to be polled next for its devices' load (ns), or Infinity. */
   nextAt(): number;
-  /** Takes a device away from vfio-pci: the VM is asked to close it; opening it fails from now on. */
+  /** Takes a device away from vfio-pci: its VM is asked to close it; nobody can open it again. */
   unbind(device: string): void;
   /** Gives it back. */
   bind(device: string): void;
