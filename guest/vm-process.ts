@@ -34,6 +34,9 @@ export class VmProcess implements GuestMachine {
     this.#interrupts = new GuestInterrupts(env, port, vm, table, plan);
     const life = new Lifecycle(env, plan, vm, this.#interrupts);
     this.#life = life;
+    vm.onWork = () => {
+      while (this.poll() > 0);
+    };
     vm.onUnplugRequest = (fn) => this.#push(() => life.unplug(fn));
   }
 

@@ -40,6 +40,11 @@ export interface VirtualMachine {
    * go of the device and ejects it; while nobody is set, the request is only counted.
    */
   onUnplugRequest: ((fn: VirtualFunction) => void) | null;
+  /**
+   * Called from an event of its own when the VMM has work for `poll`, or interrupts for the vCPUs,
+   * that the host did not wake anybody for.
+   */
+  onWork: (() => void) | null;
   /** The guest has let go of the device: the VMM gives it back to the host. */
   eject(fn: VirtualFunction): Process;
   /** System reset: every device is reset, all interrupt state of the guest is gone. */

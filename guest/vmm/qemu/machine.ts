@@ -46,6 +46,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly vcpus: number;
   readonly functions: readonly QemuFunction[];
   onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
+  onWork: (() => void) | null = null;
   readonly #env: MachineEnv;
   readonly #plan: GuestPlan;
   readonly #port: GuestPort;
@@ -62,6 +63,8 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   /** Handlers that were started and have not ended. */
   #tasks = 0;
   #ended = false;
+  /** An event that calls `onWork` is on its way. */
+  #kicked = false;
 
   constructor(env: MachineEnv, plan: GuestPlan, port: GuestPort) {
     this.#env = env;
@@ -79,7 +82,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   *realize(): Process {
-    yield* withLock(this.#bql, () => this.#powerOn());
+    yield* this.#locked(() => this.#powerOn());
   }
 
   *#powerOn(): Process {
@@ -127,7 +130,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   *systemReset(): Process {
-    yield* withLock(this.#bql, () => this.#reset());
+    yield* this.#locked(() => this.#reset());
   }
 
   *#reset(): Process {
@@ -143,19 +146,19 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   *configRead(fn: VirtualFunction, offset: number, size: number): Process<number> {
     yield* sleep(this.#env.costs.mmioExit);
-    return yield* withLock(this.#bql, () => this.#device(fn).configRead(offset, size));
+    return yield* this.#locked(() => this.#device(fn).configRead(offset, size));
   }
 
   *configWrite(fn: VirtualFunction, offset: number, size: number, value: number): Process {
     yield* sleep(this.#env.costs.mmioExit);
-    yield* withLock(this.#bql, () => this.#device(fn).configWrite(offset, size, value));
+    yield* this.#locked(() => this.#device(fn).configWrite(offset, size, value));
   }
 
   *mmioRead(fn: VirtualFunction, bar: number, offset: number, size: number): Process<number> {
     const device = this.#device(fn);
     if (!device.traps(bar, offset)) return yield* device.barRead(bar, offset, size);
     yield* sleep(this.#env.costs.mmioExit);
-    return yield* withLock(this.#bql, () => device.barRead(bar, offset, size));
+    return yield* this.#locked(() => device.barRead(bar, offset, size));
   }
 
   *mmioWrite(
@@ -171,7 +174,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
       return;
     }
     yield* sleep(this.#env.costs.mmioExit);
-    yield* withLock(this.#bql, () => device.barWrite(bar, offset, size, value));
+    yield* this.#locked(() => device.barWrite(bar, offset, size, value));
   }
 
   ringDoorbell(fn: VirtualFunction, queue: number, value: number): void {
@@ -182,13 +185,15 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   *routeIntx(fn: VirtualFunction, pin: number): Process {
-    yield* withLock(this.#bql, () => this.#device(fn).intx.route(pin));
+    yield* this.#locked(() => this.#device(fn).intx.route(pin));
   }
 
   *ioapicWrite(pin: number, low: number, high: number): Process {
     yield* sleep(this.#env.costs.mmioExit);
-    if (this.#ioapic !== null) this.#ioapic.write(pin, low, high);
-    else yield* this.#sys.vmexit(this.#kvmFd, { reason: "ioapic-write", pin, low, high });
+    if (this.#ioapic !== null) {
+      this.#ioapic.write(pin, low, high);
+      this.#kick();
+    } else yield* this.#sys.vmexit(this.#kvmFd, { reason: "ioapic-write", pin, low, high });
   }
 
   eoi(vcpu: number, vector: number): void {
@@ -202,6 +207,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
       this.#endLevel(pin);
       ioapic.endOfInterrupt(pin);
     }
+    this.#kick();
   }
 
   /**
@@ -215,6 +221,30 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     }
   }
 
+  /** Runs `body` with the big lock; what came meanwhile is looked at once it is free. */
+  *#locked<T>(body: () => Process<T>): Process<T> {
+    const result = yield* withLock(this.#bql, body);
+    this.#kick();
+    return result;
+  }
+
+  /**
+   * Wakes the main loop for readable eventfds it had to leave alone, and the vCPUs for what QEMU
+   * has injected: nobody else knows of either.
+   */
+  #kick(): void {
+    const { guestPoll, apic } = this.#port;
+    if (this.#kicked || this.#ended || !(guestPoll.pending() || apic.pending())) return;
+    this.#kicked = true;
+    const { scheduler, clock } = this.#env;
+    scheduler.at(clock.now(), this.#onKick, this.#plan.spec.name);
+  }
+
+  readonly #onKick = (): void => {
+    this.#kicked = false;
+    this.onWork?.();
+  };
+
   /** Starts a handler that has to ask the kernel; under the lock, like every other. */
   #spawn(name: string, body: () => Process): void {
     this.#tasks++;
@@ -223,7 +253,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   *#run(body: () => Process): Process {
     try {
-      yield* withLock(this.#bql, body);
+      yield* this.#locked(body);
     } finally {
       this.#tasks--;
     }
@@ -267,11 +297,11 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   *eject(fn: VirtualFunction): Process {
     const device = this.#device(fn);
-    if (device.present) yield* withLock(this.#bql, () => device.unrealize());
+    if (device.present) yield* this.#locked(() => device.unrealize());
   }
 
   *quit(): Process {
-    yield* withLock(this.#bql, () => this.#exit());
+    yield* this.#locked(() => this.#exit());
   }
 
   /** exit(2): the kernel closes what is open, devices before the eventfds they signal. */
@@ -293,7 +323,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   busy(): boolean {
-    return this.#sys.unanswered > 0 || this.#tasks > 0 || this.#bql.locked;
+    return this.#sys.unanswered > 0 || this.#tasks > 0 || this.#bql.locked || this.#kicked;
   }
 
   counters(): Readonly<Record<string, number>> {

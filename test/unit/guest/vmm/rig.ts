@@ -35,6 +35,8 @@ export interface Rig {
   settle(): void;
   /** Starts a process and runs the guest until it waits for the host, which does nothing. */
   begin(process: Process): void;
+  /** Runs what is due without polling anybody. */
+  events(): void;
   /** Powers on and forgets the calls that made. */
   powerOn(): void;
   fates(row: number): Partial<Record<Fate, number>>;
@@ -89,6 +91,9 @@ export function createRig(options: RigOptions = {}): Rig {
     begin(process) {
       scheduler.spawn("guest", process);
       while (scheduler.runNext()) vm.poll();
+    },
+    events() {
+      while (scheduler.runNext());
     },
     powerOn() {
       this.run(vm.realize());

@@ -110,6 +110,48 @@ describe("the big lock", () => {
   });
 });
 
+describe("work that the host wakes nobody for", () => {
+  const armed = () => {
+    const rig = createRig({ path: "userspace" });
+    rig.powerOn();
+    const guest = new Hands(rig);
+    rig.run(rig.vm.configWrite(rig.fn, 4, 2, 6));
+    guest.control(0x8000);
+    guest.message(0, 0, 0x30);
+    guest.unmask(0);
+    let calls = 0;
+    rig.vm.onWork = () => {
+      calls++;
+      rig.vm.poll();
+    };
+    return { rig, guest, calls: () => calls };
+  };
+
+  it("is told of once the big lock is free", () => {
+    const { rig, calls } = armed();
+    rig.begin(rig.vm.configWrite(rig.fn, 4, 2, 6));
+    rig.host.signal("MSIX", 0);
+    rig.vm.poll();
+    rig.host.poll();
+    rig.vm.poll();
+    expect(calls()).toBe(0);
+    rig.events();
+    expect(calls()).toBe(1);
+    expect(rig.injected()).toEqual(["0:48"]);
+  });
+
+  it("is told of when an unmask lets a pending interrupt go", () => {
+    const { rig, guest, calls } = armed();
+    guest.mask(0);
+    rig.host.signal("MSIX", 0);
+    rig.settle();
+    expect(calls()).toBe(0);
+    guest.unmask(0);
+    expect(calls()).toBe(1);
+    expect(rig.injected()).toEqual(["0:48"]);
+  });
+});
+
 describe("hot-unplug", () => {
   it("tells the guest of the host's request and gives the device back once it is ejected", () => {
     const rig = createRig();
