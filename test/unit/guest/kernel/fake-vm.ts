@@ -24,6 +24,7 @@ export class FakeVm implements VirtualMachine {
   /** Runs inside each access, after it was logged. */
   onAccess: (line: string) => void = () => {};
   onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
+  onWork: (() => void) | null = null;
   /** Power-on fails with this message. */
   realizeError: string | null = null;
   latencyNs = 10;
