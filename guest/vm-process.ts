@@ -93,7 +93,8 @@ export class VmProcess implements GuestMachine {
 
   poll(): number {
     if (!this.alive()) return 0;
-    const did = this.#vm.poll() + this.#interrupts.poll();
+    // Interrupts first: they are what somebody waits for by the nanosecond.
+    const did = this.#interrupts.poll() + this.#vm.poll();
     if (did > 0) publishProgress(this.#port, this.#interrupts.delivered);
     return did;
   }
@@ -105,7 +106,7 @@ export class VmProcess implements GuestMachine {
   busy(): boolean {
     if (!this.alive()) return false;
     if (this.#acting || this.#actions.length > 0) return true;
-    return this.#vm.busy() || this.#port.apic.pending();
+    return this.#vm.busy() || this.#interrupts.pending();
   }
 
   quiesce(): void {

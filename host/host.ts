@@ -12,10 +12,10 @@ import type {
   MachineEnv,
 } from "../src/run/contract.ts";
 import type { DeviceSpec, HostSpec } from "../src/scenario/types.ts";
-import type { HostPort } from "../src/shm/border.ts";
+import { type HostPort, quietDoorbell } from "../src/shm/border.ts";
 import { TraceRecorder } from "../src/trace/trace.ts";
 import { BusSlot } from "./bus-slot.ts";
-import { DeviceMeter } from "./device/meter.ts";
+import { DeviceMeter, MeterStorage } from "./device/meter.ts";
 import { createDevice } from "./device/registry.ts";
 import { createIrqPool } from "./irq/platform.ts";
 import type { IrqPool } from "./irq/types.ts";
@@ -75,20 +75,20 @@ class Host implements HostMachine {
 
   attach(guest: number, plan: GuestPlan, port: HostPort): void {
     const rows = plan.rows.reduce((sum, device) => sum + rowCount(device), 0);
-    const raised = new Float64Array(rows);
-    const injected = new Float64Array(rows);
     const fates = new Float64Array(FateCounts.length(rows));
-    const storage = {
-      raised,
-      injected,
-      fates: new FateCounts(rows, fates),
-      stamps: port.stamps,
-      clock: this.#env.clock,
-      allStages: plan.stages === "full",
-    };
+    const storage = new MeterStorage(
+      rows,
+      new FateCounts(rows, fates),
+      this.#env.clock,
+      port,
+      plan.stages === "full",
+    );
+    const { raised, injected } = storage;
     const devices = plan.devices.map(({ name }) => this.#device(name));
     for (const [i, { slot }] of devices.entries()) {
       slot.physical.meter = new DeviceMeter(plan.rows[i]!, storage);
+      const { base } = plan.doorbells[i]!;
+      slot.physical.quietDoorbell = (index, quiet) => quietDoorbell(port, base + index, quiet);
     }
     const world = {
       env: this.#env,

@@ -3,26 +3,22 @@ import { FATE, FateCounts } from "../../src/measure/fates.ts";
 import { StageRecorder } from "../../src/measure/stages.ts";
 import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
 import type { GuestPort } from "../../src/shm/border.ts";
-import { STAMP_SIGNALLED } from "../../src/shm/stamps.ts";
 import type { VirtualMachine } from "../vmm/types.ts";
 import { type IrqTable, NO_ROW } from "./irq-table.ts";
-
-/** Columns of stages.ts MOMENTS that the guest fills; the first three are the host's. */
-const WOKEN = 3;
-const INJECTED = 4;
-const ISR = 5;
-const MOMENTS = 6;
+import { LatencySamples } from "./samples.ts";
 
 const DELIVERED = FATE.delivered;
 const UNHANDLED = FATE["dropped-guest-unhandled"];
 const RESET = FATE["dropped-guest-reset"];
 const PENDING = FATE["pending-guest"];
 const COALESCED_IRR = FATE["coalesced-irr"];
+/** Interrupts in one turn beyond which not every one is a latency sample; a power of two. */
+const CROWD = 4;
+const NOT_SAMPLED = -1;
 
 /**
- * A token in the virtual APIC belongs to the guest as soon as it is taken. While the vCPUs do not
- * take interrupts (halted after a panic, in reset, in firmware) taken requests are held here, as an
- * IRR would, so that the loop's poll set still runs empty.
+ * Requests are collected from the host in every turn of the loop. While the vCPUs do not take
+ * interrupts (halted after a panic, in reset, in firmware) they wait in the local APICs.
  */
 export class GuestInterrupts {
   readonly table: IrqTable;
@@ -41,10 +37,11 @@ export class GuestInterrupts {
   /** The engine's wake-up is the kick of an irqfd; a VMM that injects kicks the vCPU itself. */
   readonly #kicked: boolean;
   readonly #taken: Int32Array;
-  readonly #moments = new Float64Array(MOMENTS);
-  readonly #held: Uint8Array;
-  #heldCount = 0;
+  readonly #samples: LatencySamples;
+  /** Rows of INTx: a request may bring no token, or several. */
+  readonly #isLevel: Uint8Array;
   #accepting = false;
+  #turn = 0;
 
   constructor(
     env: MachineEnv,
@@ -61,8 +58,10 @@ export class GuestInterrupts {
     this.#full = plan.stages === "full";
     this.#kicked = plan.spec.path === "userspace";
     this.#stages = new StageRecorder(this.#full);
+    this.#samples = new LatencySamples(port.log, this.#stages, port.shape.rows);
+    this.#isLevel = new Uint8Array(port.shape.rows);
+    for (const { base } of plan.rows) this.#isLevel[base] = 1;
     this.#taken = new Int32Array(vm.vcpus * 256);
-    this.#held = new Uint8Array(vm.vcpus * 256);
   }
 
   get stages(): StageRecorder {
@@ -74,17 +73,9 @@ export class GuestInterrupts {
     return this.#accepting;
   }
 
-  /** The kernel runs with interrupts on; what was held is delivered now. */
+  /** The kernel runs with interrupts on; what waited is delivered in the next turn. */
   enable(): void {
     this.#accepting = true;
-    if (this.#heldCount === 0) return;
-    const woken = this.#env.clock.now();
-    for (let slot = 0; slot < this.#held.length; slot++) {
-      if (this.#held[slot] === 0) continue;
-      this.#held[slot] = 0;
-      this.#dispatch(slot, woken);
-    }
-    this.#heldCount = 0;
   }
 
   /** The vCPUs stop taking interrupts: panic, reset, end. */
@@ -92,106 +83,112 @@ export class GuestInterrupts {
     this.#accepting = false;
   }
 
-  /** Takes what is in the virtual APIC; returns how many vectors there were. Hot path. */
+  /** True if a turn would do something. */
+  pending(): boolean {
+    const { lapics } = this.#vm;
+    return lapics.pending() || (this.#accepting && lapics.waiting > 0);
+  }
+
+  /** Collects and delivers interrupts; returns how much there was to do. Hot path. */
   poll(): number {
-    const apic = this.#port.apic;
-    if (!apic.pending()) return 0;
-    const woken = this.#full ? this.#env.clock.now() : 0;
+    const { lapics } = this.#vm;
+    const woken = this.#full && lapics.pending() ? this.#env.clock.now() : 0;
+    const collected = lapics.collect();
+    if (lapics.mergedCount > 0) this.#countMerged();
+    if (!this.#accepting || lapics.waiting === 0) return collected;
     const taken = this.#taken;
-    const count = apic.take(taken);
-    if (!this.#accepting) {
-      for (let i = 0; i < count; i++) this.#hold(taken[i]!);
-      return count;
+    const count = lapics.take(taken);
+    // Reading the clock costs as much as the rest: of a crowd, every fourth interrupt is a sample.
+    for (let i = 0; i < count; i++) {
+      const sampled = count <= CROWD || (this.#turn++ & (CROWD - 1)) === 0;
+      this.#dispatch(taken[i]!, woken, sampled);
     }
-    for (let i = 0; i < count; i++) this.#dispatch(taken[i]!, woken);
-    return count;
+    this.#samples.pair();
+    return collected + count;
   }
 
   /** Reset of the vCPUs: IRRs are cleared, what was in them is lost. */
   reset(): void {
     this.#accepting = false;
-    this.#takeAll();
-    this.#empty(RESET);
+    this.#endAll(RESET);
   }
 
   /** At the end: what still waits is pending. Call once. */
   settle(): void {
-    this.#takeAll();
-    this.#empty(PENDING);
+    this.#samples.pair();
+    this.#endAll(PENDING);
   }
 
-  #takeAll(): void {
-    const count = this.#port.apic.take(this.#taken);
-    for (let i = 0; i < count; i++) this.#hold(this.#taken[i]!);
+  #endAll(fate: number): void {
+    const { lapics } = this.#vm;
+    lapics.collect();
+    this.#countMerged();
+    const count = lapics.take(this.#taken);
+    for (let i = 0; i < count; i++) this.#end(this.#taken[i]!, fate);
   }
 
-  #empty(fate: number): void {
-    for (let slot = 0; slot < this.#held.length; slot++) {
-      if (this.#held[slot] === 0) continue;
-      this.#held[slot] = 0;
-      this.#end(slot, fate);
+  /** Requests that found their vector waiting: a message's token merges, a line's wait beside it. */
+  #countMerged(): void {
+    const { merged, mergedCount } = this.#vm.lapics;
+    for (let i = 0; i < mergedCount; i++) {
+      const row = this.table.rows[merged[i]!]!;
+      if (row === NO_ROW || this.#isLevel[row] !== 0) continue;
+      this.#vm.sequence.merged(row);
+      this.#fates.count(row, COALESCED_IRR);
     }
-    this.#heldCount = 0;
   }
 
-  #hold(slot: number): void {
-    if (this.#held[slot] === 0) {
-      this.#held[slot] = 1;
-      this.#heldCount++;
-      return;
-    }
-    // A level has one token at most; what is injected again for it is no other.
-    const row = this.table.rows[slot]!;
-    if (row !== NO_ROW && this.table.level[slot] === 0) this.#fates.count(row, COALESCED_IRR);
+  /** Tokens that the request in `slot` stands for: one of a message, any number of a line. */
+  #tokens(row: number): number {
+    return this.#isLevel[row] !== 0 ? this.#port.levelTokens.take(row) : 1;
   }
 
-  /** A token that reaches no handler. */
+  /** A request that reaches no handler. */
   #end(slot: number, fate: number): void {
     const row = this.table.rows[slot]!;
     if (row === NO_ROW) return;
-    const stamped = this.#port.stamps.take(row, this.#moments);
-    if (stamped || this.table.level[slot] === 0) this.#fates.count(row, fate);
+    const tokens = this.#tokens(row);
+    if (tokens <= 0) return;
+    this.#vm.sequence.taken(row, tokens);
+    this.#fates.count(row, fate, tokens);
   }
 
-  #dispatch(slot: number, wokenNs: number): void {
+  #dispatch(slot: number, wokenNs: number, sampled: boolean): void {
     const { clock, costs } = this.#env;
     const handler = this.table.handlers[slot]!;
     let injected = 0;
     if (this.#kicked) clock.spend(costs.vcpuKick);
-    if (this.#full) injected = clock.now();
+    if (this.#full && sampled) injected = clock.now();
     clock.spend(costs.guestIsrEntry);
     if (handler === null) this.#unhandled(slot);
     else {
-      const row = this.table.rows[slot]!;
-      const moments = this.#moments;
-      const stamped = this.#port.stamps.take(row, moments);
-      if (stamped) moments[ISR] = clock.now();
-      if (!handler.handleIrq(slot)) this.#unhandled(slot);
-      else if (stamped || this.table.level[slot] === 0) {
-        if (stamped) this.#record(wokenNs, injected);
-        this.#fates.count(row, DELIVERED);
-        this.delivered++;
-      } else this.repeated++;
+      const isr = sampled ? clock.now() : NOT_SAMPLED;
+      if (handler.handleIrq(slot)) this.#handled(slot, wokenNs, injected, isr);
+      else this.#unhandled(slot);
       clock.spend(costs.guestIsr);
       if (handler.ownsEoi) return;
     }
     if (this.table.level[slot] !== 0) this.eoi(slot);
   }
 
+  /** The driver took the interrupt; tokens that met in one request are delivered as one. */
+  #handled(slot: number, wokenNs: number, injectedNs: number, isrNs: number): void {
+    const row = this.table.rows[slot]!;
+    const tokens = this.#tokens(row);
+    if (tokens <= 0) {
+      this.repeated++;
+      return;
+    }
+    const sequence = this.#vm.sequence.taken(row, tokens);
+    if (isrNs !== NOT_SAMPLED) this.#samples.ran(row, sequence, wokenNs, injectedNs, isrNs);
+    if (tokens > 1) this.#fates.count(row, COALESCED_IRR, tokens - 1);
+    this.#fates.count(row, DELIVERED);
+    this.delivered++;
+  }
+
   /** End of a level-triggered interrupt. */
   eoi(slot: number): void {
     this.#vm.eoi(slot >> 8, slot & 0xff);
-  }
-
-  #record(wokenNs: number, injectedNs: number): void {
-    const moments = this.#moments;
-    if (this.#full) {
-      // Signalled after the loop had looked at the clock: it noticed no earlier than that.
-      const woken = Math.max(wokenNs, moments[STAMP_SIGNALLED]!);
-      moments[WOKEN] = woken;
-      moments[INJECTED] = Math.max(injectedNs, woken);
-    }
-    this.#stages.record(moments);
   }
 
   #unhandled(slot: number): void {

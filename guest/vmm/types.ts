@@ -2,6 +2,8 @@
 import type { DeviceRows } from "../../src/measure/rows.ts";
 import type { DeviceSpec } from "../../src/scenario/types.ts";
 import type { Process } from "../../src/time/process.ts";
+import type { LocalApics } from "../local-apic.ts";
+import type { TokenSequence } from "../token-sequence.ts";
 
 /** One assigned device as the guest enumerates it. */
 export interface VirtualFunction {
@@ -17,6 +19,10 @@ export interface VirtualFunction {
 export interface VirtualMachine {
   readonly vcpus: number;
   readonly functions: readonly VirtualFunction[];
+  /** Where requests wait for the vCPUs. */
+  readonly lapics: LocalApics;
+  /** Numbers of the tokens that came, shared with those who take them. */
+  readonly sequence: TokenSequence;
   /**
    * Powers on: opens the devices, realizes them, first system reset. Throws RealizeError
    * (errors.ts) where the VMM prints an error and exits; what it had open is closed then.

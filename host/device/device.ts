@@ -22,6 +22,7 @@ export abstract class Device implements PhysicalDevice {
   readonly spec: DeviceSpec;
   readonly fn: PciFunction;
   meter: DeviceMeter | null = null;
+  quietDoorbell: ((index: number, quiet: boolean) => void) | null = null;
   protected env: DeviceEnv | null;
 
   protected constructor(spec: DeviceSpec, options: PciFunctionOptions, extra: DeviceExtra) {

@@ -1,25 +1,54 @@
 /** Counts and stamps the interrupts of one device: the host's half of ledger and latency. */
 import { FATE, type Fate, type FateCounts } from "../../src/measure/fates.ts";
 import { type DeviceRows, type IrqKind, rowOf } from "../../src/measure/rows.ts";
-import { STAMP_HANDLER, STAMP_SIGNALLED, type StampTable } from "../../src/shm/stamps.ts";
+import type { LevelTokens } from "../../src/shm/level-tokens.ts";
+import type { StampLogWriter } from "../../src/shm/stamp-log.ts";
 import type { Clock } from "../../src/time/clock.ts";
 
-/** Where a guest's devices count; `stamps` is null where nobody measures latency. */
-export interface MeterStorage {
+/** A row without a token on the host's side of the border. */
+const NOT_RAISED = -1;
+
+/** Where all devices of a guest count; arrays have an element a row. */
+export class MeterStorage {
   readonly raised: Float64Array;
   readonly injected: Float64Array;
   readonly fates: FateCounts;
-  readonly stamps: StampTable | null;
   readonly clock: Clock;
+  readonly log: StampLogWriter;
+  readonly levelTokens: LevelTokens;
   /** Stamp handler and signal too, not only the raise. */
   readonly allStages: boolean;
+  /** When the oldest token that has not left the host was raised, or NOT_RAISED. */
+  readonly raisedAt: Float64Array;
+  /** Tokens that have left for the guest: the sequence number of the next one. */
+  readonly sent: Float64Array;
+
+  constructor(
+    rows: number,
+    fates: FateCounts,
+    clock: Clock,
+    border: { readonly log: StampLogWriter; readonly levelTokens: LevelTokens },
+    allStages: boolean,
+  ) {
+    this.raised = new Float64Array(rows);
+    this.injected = new Float64Array(rows);
+    this.raisedAt = new Float64Array(rows).fill(NOT_RAISED);
+    this.sent = new Float64Array(rows);
+    this.fates = fates;
+    this.clock = clock;
+    this.log = border.log;
+    this.levelTokens = border.levelTokens;
+    this.allStages = allStages;
+  }
 }
 
 export class DeviceMeter {
   readonly rows: DeviceRows;
   readonly #store: MeterStorage;
-  /** Row whose record the delivery under way has opened, or -1. Delivery is one call chain. */
-  #stamping = -1;
+  /** Row whose oldest token is the one just raised, or -1. Delivery is one call chain. */
+  #fresh = -1;
+  #handlerNs = 0;
+  #signalledNs = 0;
 
   constructor(rows: DeviceRows, store: MeterStorage) {
     this.rows = rows;
@@ -34,41 +63,66 @@ export class DeviceMeter {
   raise(row: number, atNs: number): void {
     const store = this.#store;
     store.raised[row]!++;
-    this.#stamping = store.stamps?.open(row, atNs) === true ? row : -1;
+    if (store.raisedAt[row] === NOT_RAISED) {
+      store.raisedAt[row] = atNs;
+      this.#fresh = row;
+    } else {
+      this.#fresh = -1;
+    }
+    this.#handlerNs = atNs;
+    this.#signalledNs = atNs;
   }
 
   /** The host's interrupt handler begins. */
-  handler(row: number): void {
-    const store = this.#store;
-    if (this.#stamping !== row || !store.allStages) return;
-    store.stamps!.stamp(row, STAMP_HANDLER, store.clock.now());
+  handler(_row: number): void {
+    if (this.#store.allStages) this.#handlerNs = this.#store.clock.now();
   }
 
   /** Right before the eventfd is signalled. */
-  signalled(row: number): void {
-    const store = this.#store;
-    if (this.#stamping !== row || !store.allStages) return;
-    store.stamps!.stamp(row, STAMP_SIGNALLED, store.clock.now());
+  signalled(_row: number): void {
+    if (this.#store.allStages) this.#signalledNs = this.#store.clock.now();
   }
 
-  /** An irqfd set the request bit in the virtual APIC. */
+  /** A level-triggered token is about to be requested at the guest's interrupt controller. */
+  levelRequested(row: number): void {
+    this.#store.levelTokens.add(row);
+  }
+
+  /** An irqfd has set the request bit in the virtual APIC. */
   injected(row: number): void {
     this.#store.injected[row]!++;
+    this.sent(row);
+  }
+
+  /** The token has left the host: in an eventfd's counter, or requested at the virtual APIC. */
+  sent(row: number): void {
+    const store = this.#store;
+    const raisedAt = store.raisedAt[row]!;
+    const sequence = store.sent[row]!++;
+    if (raisedAt === NOT_RAISED) return;
+    store.raisedAt[row] = NOT_RAISED;
+    store.log.append(row, sequence, raisedAt, this.#handlerNs, this.#signalledNs);
+  }
+
+  /** `n` tokens that were in an eventfd came back: the kernel read its counter. */
+  tookBack(row: number, n: number): void {
+    this.#store.sent[row]! -= n;
+    this.#store.fates.count(row, FATE["coalesced-eventfd"], n);
   }
 
   /** A token merged with an older one, whose stamps go on. */
   merged(row: number, fate: Fate): void {
     this.#store.fates.count(row, FATE[fate]);
+    if (this.#fresh === row) this.#store.raisedAt[row] = NOT_RAISED;
   }
 
-  /** `n` tokens are lost; a record they may have is void. */
+  /** `n` tokens are lost. */
   dropped(row: number, fate: Fate, n = 1): void {
     this.#store.fates.count(row, FATE[fate], n);
-    this.#store.stamps?.discard(row);
-    this.#stamping = -1;
+    this.#store.raisedAt[row] = NOT_RAISED;
   }
 
-  /** A token waits at the end of the run. */
+  /** `n` tokens wait at the end of the run. */
   pending(row: number, fate: Fate, n = 1): void {
     this.#store.fates.count(row, FATE[fate], n);
   }

@@ -67,6 +67,11 @@ export class NvmeQueues {
     this.#posted[queue]!++;
   }
 
+  /** True while INTx stands for something posted to the queue: its completion head matters. */
+  isUnacknowledged(queue: number): boolean {
+    return this.#unacknowledged[queue] === 1;
+  }
+
   /** INTx stands for what is posted to the queue until it is acknowledged. */
   awaitAcknowledge(queue: number): void {
     if (this.#unacknowledged[queue] === 1) return;

@@ -127,7 +127,9 @@ export class Nvme extends Device implements LoadTarget, NvmeQueueOwner {
     // Doorbells of queues that do not exist are a programming error the controller ignores.
     if (index < 0 || (this.#csts & NVME_CSTS_RDY) === 0 || queue > this.#ioQueues) return;
     if ((index & 1) === 1) {
-      this.#acknowledge(queue);
+      // With message interrupts nothing waits for the completion head.
+      if (this.#queues.isUnacknowledged(queue)) this.#acknowledge(queue);
+      else this.quietDoorbell?.(index, true);
       return;
     }
     this.#queues.submit(queue, value >>> 0, this.env);
@@ -169,6 +171,7 @@ export class Nvme extends Device implements LoadTarget, NvmeQueueOwner {
       this.raise("msi", vector % msi.allotted, atNs);
       return;
     }
+    if (!this.#queues.isUnacknowledged(queue)) this.quietDoorbell?.(2 * queue + 1, false);
     this.#queues.awaitAcknowledge(queue);
     if (!this.#pinMasked) this.raise("intx", 0, atNs);
   }

@@ -29,6 +29,8 @@ export interface PhysicalDevice {
   reset(): void;
   /** Doorbells (shared memory words) the device has; queue `i` is doorbell `i`. */
   readonly doorbells: number;
+  /** Set by the host: the device does not care for rings of doorbell `index` for now, or does. */
+  quietDoorbell: ((index: number, quiet: boolean) => void) | null;
   /** The guest rang doorbell `index`; `value` is whatever it wrote. */
   doorbell(index: number, value: number): void;
   /** The device's own traffic: open-loop arrivals while its queues are enabled. */

@@ -1,7 +1,7 @@
 /** The interrupt side of a KVM virtual machine: irqfds, routes, irqchip (virt/kvm, arch/x86). */
 import { EBUSY, EFAULT, EINVAL, ENOTTY } from "../../src/base/errno.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
-import type { HostPort } from "../../src/shm/border.ts";
+import { type HostPort, requestInterrupt } from "../../src/shm/border.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import {
   decodeIrqfd,
@@ -37,7 +37,7 @@ export class KvmVm implements IrqfdVm {
     this.#env = env;
     this.#port = port;
     this.#ioapic = new KvmIoapic(
-      (vcpu, vector, row, meter) => this.#deliver(vcpu, vector, row, meter),
+      (vcpu, vector, row, meter) => this.#deliverLevel(vcpu, vector, row, meter),
       (pin) => this.#resample(pin),
     );
   }
@@ -95,16 +95,30 @@ export class KvmVm implements IrqfdVm {
     }
   }
 
+  /** kvm_irq_delivery_to_apic for a message: each is one token. Hot path. */
   #deliver(vcpu: number, vector: number, row: number, meter: DeviceMeter | null): void {
-    const { apic, wakeGuest } = this.#port;
-    if (vcpu >= apic.vcpus || vector < FIRST_VECTOR) {
+    const port = this.#port;
+    if (vcpu >= port.shape.vcpus || vector < FIRST_VECTOR) {
       meter?.dropped(row, "dropped-no-handler");
-    } else if (apic.set(vcpu, vector)) {
+    } else if (requestInterrupt(port, vcpu, vector)) {
+      port.wakeGuest.wake();
       meter?.injected(row);
-      wakeGuest.wake();
     } else {
       meter?.merged(row, "coalesced-irr");
     }
+  }
+
+  /** The same for a line, whose request may repeat an old one (no token) or meet another. */
+  #deliverLevel(vcpu: number, vector: number, row: number, meter: DeviceMeter | null): void {
+    const port = this.#port;
+    if (vcpu >= port.shape.vcpus || vector < FIRST_VECTOR) {
+      meter?.dropped(row, "dropped-no-handler");
+      return;
+    }
+    meter?.levelRequested(row);
+    requestInterrupt(port, vcpu, vector);
+    port.wakeGuest.wake();
+    meter?.injected(row);
   }
 
   /** irqfd_resampler_ack: the line falls, and whoever drives it looks again. */

@@ -82,7 +82,7 @@ export class EventfdCtx {
   signal(row: number, meter: DeviceMeter | null): void {
     const home = this.#home;
     if (this.#first !== null) {
-      this.#takeCount(row, meter);
+      if (this.#counted > 0) this.#takeCount(row, meter);
       this.#notify(row, meter);
       return;
     }
@@ -91,11 +91,13 @@ export class EventfdCtx {
       meter?.dropped(row, "dropped-closed");
       return;
     }
-    if (meter !== null) this.#counted++;
     if (home.eventfds.signal(this.slot)) {
       home.guestPoll.mark(this.slot);
       home.wakeGuest.wake();
     }
+    if (meter === null) return;
+    this.#counted++;
+    meter.sent(row);
   }
 
   /** Userspace wrote to the eventfd; its listeners, if any, take the count. */
@@ -109,7 +111,7 @@ export class EventfdCtx {
   #takeCount(row: number, meter: DeviceMeter | null): void {
     const older = Math.min(this.#home.eventfds.read(this.slot), this.#counted);
     this.#counted = 0;
-    if (older > 0) meter?.pending(row, "coalesced-eventfd", older);
+    if (older > 0) meter?.tookBack(row, older);
   }
 
   #notify(row: number, meter: DeviceMeter | null): void {

@@ -1,9 +1,15 @@
 /** The memory one guest shares with the host: its layout, and the view each side has of it. */
 import { Arena, roundToLine } from "./arena.ts";
 import { EventfdTable } from "./eventfd.ts";
+import {
+  InterruptQueueReader,
+  InterruptQueueWriter,
+  interruptQueueBytes,
+} from "./interrupt-queue.ts";
+import { LevelTokens } from "./level-tokens.ts";
 import { PollSet } from "./poll-set.ts";
 import { RingConsumer, RingProducer, type RingShape, ringBytes } from "./ring.ts";
-import { StampTable } from "./stamps.ts";
+import { StampLogReader, StampLogWriter, stampLogBytes } from "./stamp-log.ts";
 import { VirtualApic } from "./virtual-apic.ts";
 import type { SharedWord, Waker } from "./waker.ts";
 
@@ -40,22 +46,29 @@ interface BorderAreas {
   /** What the host has to look at: eventfd slots, then doorbells. */
   readonly hostPoll: PollSet;
   readonly doorbells: Int32Array;
+  /** Requests that found the interrupt queue full. */
   readonly apic: VirtualApic;
-  readonly stamps: StampTable;
+  readonly levelTokens: LevelTokens;
   readonly guestFates: Float64Array;
   readonly requestsAt: number;
   readonly responsesAt: number;
+  readonly logAt: number;
+  readonly interruptsAt: number;
 }
 
 export interface HostPort extends BorderAreas {
   readonly requests: RingConsumer;
   readonly responses: RingProducer;
+  readonly log: StampLogWriter;
+  readonly interrupts: InterruptQueueWriter;
   readonly wakeGuest: Waker;
 }
 
 export interface GuestPort extends BorderAreas {
   readonly requests: RingProducer;
   readonly responses: RingConsumer;
+  readonly log: StampLogReader;
+  readonly interrupts: InterruptQueueReader;
   readonly wakeHost: Waker;
 }
 
@@ -68,9 +81,11 @@ function borderBytes(shape: BorderShape): number {
     PollSet.bytes(shape.eventfds + shape.doorbells) +
     roundToLine(shape.doorbells * 64) +
     VirtualApic.bytes(shape.vcpus) +
-    StampTable.bytes(shape.rows) +
+    roundToLine(LevelTokens.bytes(shape.rows)) +
     roundToLine(shape.fateDoubles * 8) +
-    2 * ringBytes(shape.ring)
+    2 * roundToLine(ringBytes(shape.ring)) +
+    roundToLine(stampLogBytes()) +
+    roundToLine(interruptQueueBytes())
   );
 }
 
@@ -87,7 +102,7 @@ function areas(memory: SharedArrayBuffer, shape: BorderShape): BorderAreas {
   const hostPollAt = arena.take(PollSet.bytes(shape.eventfds + shape.doorbells));
   const doorbells = arena.int32(shape.doorbells * DOORBELL_WORDS);
   const apicAt = arena.take(VirtualApic.bytes(shape.vcpus));
-  const stampsAt = arena.take(StampTable.bytes(shape.rows));
+  const levelTokensAt = arena.take(LevelTokens.bytes(shape.rows));
   const guestFates = arena.float64(shape.fateDoubles);
   return {
     memory,
@@ -98,19 +113,37 @@ function areas(memory: SharedArrayBuffer, shape: BorderShape): BorderAreas {
     hostPoll: new PollSet(memory, hostPollAt, shape.eventfds + shape.doorbells),
     doorbells,
     apic: new VirtualApic(memory, apicAt, shape.vcpus),
-    stamps: new StampTable(memory, stampsAt, shape.rows),
+    levelTokens: new LevelTokens(memory, levelTokensAt, shape.rows),
     guestFates,
     requestsAt: arena.take(ringBytes(shape.ring)),
     responsesAt: arena.take(ringBytes(shape.ring)),
+    logAt: arena.take(stampLogBytes()),
+    interruptsAt: arena.take(interruptQueueBytes()),
   };
 }
 
 /** Words from one doorbell to the next: a cache line each. */
 export const DOORBELL_WORDS = 16;
 
-/** Guest: rings doorbell `index` with a new value (an nvme submission queue tail). */
+/**
+ * Host: requests `vector` on `vcpu`, both in range; false if it merged with one that was requested
+ * before and has not been taken. The caller then wakes the guest. Hot path.
+ */
+export function requestInterrupt(port: HostPort, vcpu: number, vector: number): boolean {
+  return port.interrupts.post((vcpu << 8) | vector) || port.apic.set(vcpu, vector);
+}
+
+/** The word of a doorbell that says its device does not care to hear it for now. */
+const DOORBELL_QUIET = 1;
+
+/**
+ * Guest: rings doorbell `index` with a new value (an nvme submission queue tail). A quiet one only
+ * takes the value, as an NVMe shadow doorbell does. The value is stored before the look at the
+ * quiet word, and a device makes itself heard before it asks for a ring: no ring it needs is lost.
+ */
 export function ringDoorbell(port: GuestPort, index: number, value: number): void {
   Atomics.store(port.doorbells, index * DOORBELL_WORDS, value);
+  if (Atomics.load(port.doorbells, index * DOORBELL_WORDS + DOORBELL_QUIET) !== 0) return;
   port.hostPoll.mark(port.shape.eventfds + index);
   port.wakeHost.wake();
 }
@@ -118,6 +151,11 @@ export function ringDoorbell(port: GuestPort, index: number, value: number): voi
 /** Host: the value last written to doorbell `index`; any 32-bit number the guest likes. */
 export function readDoorbell(port: HostPort, index: number): number {
   return Atomics.load(port.doorbells, index * DOORBELL_WORDS);
+}
+
+/** Host: the device wants to hear doorbell `index`, or not for now. */
+export function quietDoorbell(port: HostPort, index: number, quiet: boolean): void {
+  Atomics.store(port.doorbells, index * DOORBELL_WORDS + DOORBELL_QUIET, quiet ? 1 : 0);
 }
 
 /** Guest: write(2) to an eventfd; what the kernel has waiting on it is told. */
@@ -146,6 +184,8 @@ export function hostPort(
     ...border,
     requests: new RingConsumer(memory, border.requestsAt, shape.ring),
     responses: new RingProducer(memory, border.responsesAt, shape.ring),
+    log: new StampLogWriter(memory, border.logAt),
+    interrupts: new InterruptQueueWriter(memory, border.interruptsAt),
     wakeGuest: wakeGuest(border),
   };
 }
@@ -161,6 +201,8 @@ export function guestPort(
     ...border,
     requests: new RingProducer(memory, border.requestsAt, shape.ring),
     responses: new RingConsumer(memory, border.responsesAt, shape.ring),
+    log: new StampLogReader(memory, border.logAt),
+    interrupts: new InterruptQueueReader(memory, border.interruptsAt),
     wakeHost: wakeHost(border),
   };
 }

@@ -7,7 +7,9 @@ import type { GuestPlan, MachineEnv } from "../../../src/run/contract.ts";
 import type { DeviceSpec } from "../../../src/scenario/types.ts";
 import { type GuestPort, ringDoorbell } from "../../../src/shm/border.ts";
 import { Mutex, type Process, sleep, withLock } from "../../../src/time/process.ts";
+import { LocalApics } from "../../local-apic.ts";
 import { Syscalls } from "../../syscalls.ts";
+import { TokenSequence } from "../../token-sequence.ts";
 import { Counters } from "../counters.ts";
 import { RealizeError } from "../errors.ts";
 import { Tokens } from "../tokens.ts";
@@ -45,6 +47,8 @@ class QemuFunction implements VirtualFunction {
 export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly vcpus: number;
   readonly functions: readonly QemuFunction[];
+  readonly lapics: LocalApics;
+  readonly sequence: TokenSequence;
   onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
   onWork: (() => void) | null = null;
   readonly #env: MachineEnv;
@@ -73,7 +77,9 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     this.vcpus = plan.spec.vcpus;
     this.functions = plan.devices.map((_, index) => new QemuFunction(plan, index));
     this.#sys = new Syscalls(port);
-    this.#tokens = new Tokens(env, port);
+    this.lapics = new LocalApics(port);
+    this.sequence = new TokenSequence(port.shape.rows);
+    this.#tokens = new Tokens(env, port, plan, this);
     this.#loop = new MainLoop(env, port, this.#sys, this.#tokens);
     const userspace = plan.spec.path === "userspace";
     this.#ioapic = userspace

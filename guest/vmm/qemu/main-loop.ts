@@ -29,7 +29,6 @@ export interface MainLoopSink {
   reqFired(device: number): void;
 }
 
-const COALESCED = FATE["coalesced-eventfd"];
 const CLOSED = FATE["dropped-closed"];
 const PENDING = FATE["pending-eventfd"];
 
@@ -103,7 +102,7 @@ export class MainLoop {
       handled++;
       this.#env.clock.spend(this.#env.costs.vmmDispatch);
       const row = this.#row[slot]!;
-      if (n > 1 && row >= 0) this.#tokens.count(row, COALESCED, n - 1);
+      if (row >= 0) this.#tokens.read(row, n);
       this.#dispatch(slot, sink);
     }
     return handled;
@@ -129,7 +128,6 @@ export class MainLoop {
     if (row < 0) return;
     const n = this.#port.eventfds.read(slot);
     if (n === 0) return;
-    if (fate === PENDING) this.#tokens.count(row, fate, n);
-    else this.#tokens.drop(row, fate, n);
+    this.#tokens.abandon(row, fate, n);
   }
 }

@@ -183,11 +183,7 @@ export class ThreadsRun {
     return this.guests.filter(({ dead, worker }) => dead === null && worker.dead === null);
   }
 
-  async #finish(
-    floor: Floor | null,
-    startNs: number,
-    durationNs: number,
-  ): Promise<RunOutcome> {
+  async #finish(floor: Floor | null, startNs: number, durationNs: number): Promise<RunOutcome> {
     await this.#host.call((api) => api.quiesce());
     await this.#eachAlive((guest) => guest.worker.call((api) => api.quiesce()));
     await this.#rest();

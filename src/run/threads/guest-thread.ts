@@ -34,7 +34,12 @@ class GuestBody implements LoopBody {
 
   hasWork(): boolean {
     const port = this.#port;
-    return port.apic.pending() || port.guestPoll.pending() || port.responses.pending();
+    return (
+      port.interrupts.pending() ||
+      port.guestPoll.pending() ||
+      port.responses.pending() ||
+      port.apic.pending()
+    );
   }
 
   nextAt(): number {

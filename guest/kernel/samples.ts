@@ -1,0 +1,92 @@
+/** Pairs the host's time stamps with the times at which this guest's handlers ran. */
+import { MOMENTS, type StageRecorder } from "../../src/measure/stages.ts";
+import {
+  LOG_HANDLER,
+  LOG_RAISED,
+  LOG_ROW,
+  LOG_SEQUENCE,
+  LOG_SIGNALLED,
+  type StampLogReader,
+} from "../../src/shm/stamp-log.ts";
+
+/** Samples of a row that may wait for their other half; a power of two. */
+const WINDOW = 4;
+const NONE = -1;
+const LOG_DOUBLES = 5;
+/** Columns of MOMENTS that the guest fills; the first three are the host's. */
+const WOKEN = 3;
+const INJECTED = 4;
+const ISR = 5;
+const HOST_MOMENTS = 3;
+const GUEST_MOMENTS = 3;
+
+/**
+ * The host logs a stamp right after it has published the interrupt, so either half may come first:
+ * each waits in a small window of its row, and a sample whose place is taken by a later one before
+ * it finds its other half is lost.
+ */
+export class LatencySamples {
+  readonly #log: StampLogReader;
+  readonly #stages: StageRecorder;
+  readonly #rows: number;
+  readonly #entry = new Float64Array(LOG_DOUBLES);
+  readonly #moments = new Float64Array(MOMENTS.length);
+  /** Sequence numbers waiting in each place, and their halves. */
+  readonly #hostSequence: Float64Array;
+  readonly #hostHalf: Float64Array;
+  readonly #guestSequence: Float64Array;
+  readonly #guestHalf: Float64Array;
+
+  constructor(log: StampLogReader, stages: StageRecorder, rows: number) {
+    this.#log = log;
+    this.#stages = stages;
+    this.#rows = rows;
+    this.#hostSequence = new Float64Array(rows * WINDOW).fill(NONE);
+    this.#hostHalf = new Float64Array(rows * WINDOW * HOST_MOMENTS);
+    this.#guestSequence = new Float64Array(rows * WINDOW).fill(NONE);
+    this.#guestHalf = new Float64Array(rows * WINDOW * GUEST_MOMENTS);
+  }
+
+  /** A handler ran for token `sequence` of `row`. Hot path. */
+  ran(row: number, sequence: number, woken: number, injected: number, isr: number): void {
+    const place = row * WINDOW + (sequence & (WINDOW - 1));
+    const at = place * GUEST_MOMENTS;
+    this.#guestHalf[at] = woken;
+    this.#guestHalf[at + 1] = injected;
+    this.#guestHalf[at + 2] = isr;
+    this.#guestSequence[place] = sequence;
+    if (this.#hostSequence[place] === sequence) this.#record(place);
+  }
+
+  /** Pairs what the host has logged since the last look. */
+  pair(): void {
+    const entry = this.#entry;
+    while (this.#log.next(entry)) {
+      const row = entry[LOG_ROW]!;
+      if (!(row >= 0 && row < this.#rows)) continue;
+      const sequence = entry[LOG_SEQUENCE]!;
+      const place = row * WINDOW + (sequence & (WINDOW - 1));
+      const at = place * HOST_MOMENTS;
+      this.#hostHalf[at] = entry[LOG_RAISED]!;
+      this.#hostHalf[at + 1] = entry[LOG_HANDLER]!;
+      this.#hostHalf[at + 2] = entry[LOG_SIGNALLED]!;
+      this.#hostSequence[place] = sequence;
+      if (this.#guestSequence[place] === sequence) this.#record(place);
+    }
+  }
+
+  #record(place: number): void {
+    const moments = this.#moments;
+    const host = place * HOST_MOMENTS;
+    const guest = place * GUEST_MOMENTS;
+    for (let i = 0; i < HOST_MOMENTS; i++) moments[i] = this.#hostHalf[host + i]!;
+    const signalled = moments[HOST_MOMENTS - 1]!;
+    // Signalled after the loop had looked at the clock: it noticed no earlier than that.
+    moments[WOKEN] = Math.max(this.#guestHalf[guest]!, signalled);
+    moments[INJECTED] = Math.max(this.#guestHalf[guest + 1]!, moments[WOKEN]!);
+    moments[ISR] = this.#guestHalf[guest + 2]!;
+    this.#hostSequence[place] = NONE;
+    this.#guestSequence[place] = NONE;
+    this.#stages.record(moments);
+  }
+}

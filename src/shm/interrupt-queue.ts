@@ -1,0 +1,97 @@
+/** Interrupt requests on their way to a guest: a ring of vectors whose newest is in its tail word. */
+import { CACHE_LINE_BYTES } from "./arena.ts";
+
+/*
+ * Moving a cache line between two cores is most of what an interrupt costs here. A request bit that
+ * the host sets and the guest clears moves its line three times: to the host, to the guest, and
+ * again for the guest to own it. Here the host alone writes the line that the guest watches, and
+ * the guest clears nothing: requests are counted, and each is known by its count.
+ *
+ * The tail word holds a sequence number and the newest request together, so one load tells whether
+ * there is anything new, and, if it is one request, which. Older ones are in the ring: written
+ * before the tail word is stored, read after it is loaded, and not overwritten before the guest
+ * has published that it has read them. A guest that does not keep up finds the ring full: the host
+ * then falls back on request bits (virtual-apic.ts), in which equal requests merge.
+ */
+
+/** Requests the ring holds; a power of two below half the sequence numbers. */
+const ENTRIES = 1024;
+/** A request: vCPU << 8 | vector, 13 bits; the other 19 bits of the tail word number it. */
+export const REQUEST_BITS = 13;
+const REQUEST_MASK = (1 << REQUEST_BITS) - 1;
+const SEQUENCE_MASK = (1 << (32 - REQUEST_BITS)) - 1;
+
+const LINE_WORDS = CACHE_LINE_BYTES / 4;
+const TAIL = 0;
+const HEAD = LINE_WORDS;
+const CONTROL_BYTES = 2 * CACHE_LINE_BYTES;
+
+export function interruptQueueBytes(): number {
+  return CONTROL_BYTES + ENTRIES * 2;
+}
+
+class QueueEnd {
+  protected readonly control: Int32Array;
+  protected readonly ring: Uint16Array;
+
+  constructor(memory: SharedArrayBuffer, offset: number) {
+    this.control = new Int32Array(memory, offset, CONTROL_BYTES / 4);
+    this.ring = new Uint16Array(memory, offset + CONTROL_BYTES, ENTRIES);
+  }
+}
+
+/** The host's end. */
+export class InterruptQueueWriter extends QueueEnd {
+  #sequence = 0;
+  #headSeen = 0;
+
+  /** Queues `request` (vCPU << 8 | vector); false if there is no room. Hot path. */
+  post(request: number): boolean {
+    if (((this.#sequence - this.#headSeen) & SEQUENCE_MASK) >= ENTRIES && !this.#room()) {
+      return false;
+    }
+    this.ring[this.#sequence & (ENTRIES - 1)] = request;
+    this.#sequence = (this.#sequence + 1) & SEQUENCE_MASK;
+    Atomics.store(this.control, TAIL, (this.#sequence << REQUEST_BITS) | request);
+    return true;
+  }
+
+  #room(): boolean {
+    const head = Atomics.load(this.control, HEAD) & SEQUENCE_MASK;
+    // A head outside what was posted is a lie, and going by it could only hurt its owner.
+    if (((this.#sequence - head) & SEQUENCE_MASK) >= ENTRIES) return false;
+    this.#headSeen = head;
+    return true;
+  }
+}
+
+/** The guest's end. */
+export class InterruptQueueReader extends QueueEnd {
+  #sequence = 0;
+  #published = 0;
+
+  /** True if `take` would find something. */
+  pending(): boolean {
+    return Atomics.load(this.control, TAIL) >>> REQUEST_BITS !== this.#sequence;
+  }
+
+  /**
+   * Copies all requests into `out` (at least 1,024) in the order in which they were posted, and
+   * returns how many. What the last call took is free for the host from now on.
+   */
+  take(out: Int32Array): number {
+    if (this.#published !== this.#sequence) {
+      this.#published = this.#sequence;
+      Atomics.store(this.control, HEAD, this.#sequence);
+    }
+    const tail = Atomics.load(this.control, TAIL);
+    const count = ((tail >>> REQUEST_BITS) - this.#sequence) & SEQUENCE_MASK;
+    if (count === 0) return 0;
+    for (let i = 0; i < count - 1; i++) {
+      out[i] = this.ring[(this.#sequence + i) & (ENTRIES - 1)]!;
+    }
+    out[count - 1] = tail & REQUEST_MASK;
+    this.#sequence = tail >>> REQUEST_BITS;
+    return count;
+  }
+}

@@ -1,0 +1,88 @@
+/** Time stamps of interrupts, logged by the host beside the delivery path and paired by the guest. */
+import { CACHE_LINE_BYTES } from "./arena.ts";
+
+/*
+ * The log is a single-producer, single-consumer ring like src/shm/ring.ts, of doubles. An entry is
+ * written after the interrupt it is about has been published, so that measuring costs the measured
+ * path nothing but the reading of the clock; the guest notes when its handler ran, and pairs both
+ * by row and sequence number when it has nothing better to do. Where the guest does not keep up,
+ * samples are lost and counted; interrupts never wait for the log.
+ */
+
+/** Doubles of an entry. */
+export const LOG_ROW = 0;
+export const LOG_SEQUENCE = 1;
+export const LOG_RAISED = 2;
+export const LOG_HANDLER = 3;
+export const LOG_SIGNALLED = 4;
+const ENTRY_DOUBLES = 5;
+/** Entries of a log; a power of two. */
+const ENTRIES = 1024;
+
+const LINE_WORDS = CACHE_LINE_BYTES / 4;
+const TAIL = 0;
+const HEAD = LINE_WORDS;
+const CONTROL_BYTES = 2 * CACHE_LINE_BYTES;
+
+class LogEnd {
+  protected readonly control: Int32Array;
+  protected readonly doubles: Float64Array;
+
+  constructor(memory: SharedArrayBuffer, offset: number) {
+    this.control = new Int32Array(memory, offset, CONTROL_BYTES / 4);
+    this.doubles = new Float64Array(memory, offset + CONTROL_BYTES, ENTRIES * ENTRY_DOUBLES);
+  }
+}
+
+export function stampLogBytes(): number {
+  return CONTROL_BYTES + ENTRIES * ENTRY_DOUBLES * 8;
+}
+
+/** The host's end. */
+export class StampLogWriter extends LogEnd {
+  #tail = 0;
+  #headSeen = 0;
+  /** Entries there was no room for. */
+  lost = 0;
+
+  /** Logs interrupt `sequence` of `row`; times in ns. Hot path. */
+  append(row: number, sequence: number, raised: number, handler: number, signalled: number): void {
+    if (((this.#tail - this.#headSeen) | 0) >= ENTRIES && !this.#room()) {
+      this.lost++;
+      return;
+    }
+    const at = (this.#tail & (ENTRIES - 1)) * ENTRY_DOUBLES;
+    const doubles = this.doubles;
+    doubles[at + LOG_ROW] = row;
+    doubles[at + LOG_SEQUENCE] = sequence;
+    doubles[at + LOG_RAISED] = raised;
+    doubles[at + LOG_HANDLER] = handler;
+    doubles[at + LOG_SIGNALLED] = signalled;
+    this.#tail = (this.#tail + 1) | 0;
+    Atomics.store(this.control, TAIL, this.#tail);
+  }
+
+  #room(): boolean {
+    const head = Atomics.load(this.control, HEAD);
+    // A head outside what was written is a lie, and going by it could only hurt its owner.
+    const used = (this.#tail - head) | 0;
+    if (used < 0 || used >= ENTRIES) return false;
+    this.#headSeen = head;
+    return true;
+  }
+}
+
+/** The guest's end. */
+export class StampLogReader extends LogEnd {
+  #head = 0;
+
+  /** Copies the oldest entry into `out` (five doubles) and frees it; false if there is none. */
+  next(out: Float64Array): boolean {
+    if (Atomics.load(this.control, TAIL) === this.#head) return false;
+    const at = (this.#head & (ENTRIES - 1)) * ENTRY_DOUBLES;
+    for (let i = 0; i < ENTRY_DOUBLES; i++) out[i] = this.doubles[at + i]!;
+    this.#head = (this.#head + 1) | 0;
+    Atomics.store(this.control, HEAD, this.#head);
+    return true;
+  }
+}
