@@ -17,6 +17,7 @@ export class BusSlot implements IrqClient, InterruptSink {
   readonly bdf: string;
   readonly line: number;
   irqState?: ClientIrqs;
+  intxInService = false;
   readonly #pool: IrqPool;
 
   /** `index` numbers the machine's devices; slot 0 of bus 0 is the host bridge. */
@@ -47,7 +48,10 @@ export class BusSlot implements IrqClient, InterruptSink {
   }
 
   ended(kind: PciIrqKind, vector: number, how: FunctionFate): void {
-    endedToMeter(this.physical.meter, kind, vector, how);
+    // Asserted behind the mask and acknowledged before the unmask: the interrupt in service, whose
+    // handler found both causes, stands for this one too. It is not lost.
+    const served = kind === "intx" && how === "dropped-withdrawn" && this.intxInService;
+    endedToMeter(this.physical.meter, kind, vector, served ? "coalesced-line" : how);
   }
 
   lost(kind: "msi" | "msix", vector: number, how: "dropped-no-handler" | "coalesced-pba"): void {

@@ -17,6 +17,8 @@ export interface IrqClient {
   readonly bdf: string;
   /** IO-APIC pin of its INTx line, or -1 without a pin. Devices may share one. */
   readonly line: number;
+  /** INTx was signalled to the driver above and has not been unmasked since. */
+  intxInService: boolean;
   /** An MSI or MSI-X message of this vector reached no handler, or merged with a latched one. */
   lost(kind: "msi" | "msix", vector: number, how: "dropped-no-handler" | "coalesced-pba"): void;
   /** The pool's own: set on first use, so that delivery needs no look-up. Leave it alone. */

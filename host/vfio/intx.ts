@@ -56,6 +56,7 @@ export class VfioIntx implements IrqAction {
       dev.host.pool.disableLine(dev.client);
     }
     this.#masked = true;
+    dev.client.intxInService = true;
     this.#sendEventfd();
     return true;
   }
@@ -118,6 +119,7 @@ export class VfioIntx implements IrqAction {
   /** vfio_intx_disable. DisINTx stays as it is. */
   *disable(): Process {
     const dev = this.#dev;
+    dev.client.intxInService = false;
     this.#unmaskVirqfd.disable();
     yield* dev.host.pool.freeLine(dev.client, this);
     this.#trigger?.put();
@@ -180,6 +182,7 @@ export class VfioIntx implements IrqAction {
       return false;
     }
     if (!this.#masked || dev.virqDisabled) return false;
+    dev.client.intxInService = dev.pci23 && dev.fn.intxAsserted;
     if (!dev.pci23) {
       // A line that is still high interrupts inside, and masks again.
       this.#masked = false;

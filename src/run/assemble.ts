@@ -151,7 +151,7 @@ function latencyWarnings(
     });
   }
   const { spin = 0, park = 0 } = floor.wakeModes;
-  if (spin > 0 && park > spin / 100) {
+  if (Math.min(spin, park) > (spin + park) / 100) {
     warnings.push({
       text: `workers were woken both spinning (${spin}) and parked (${park})`,
       advice: "compare runs of one mode: --wait spin or --wait park",
