@@ -89,6 +89,7 @@ export class Machine {
       fn,
       bdf: `0000:00:${(4 + this.#functions).toString(16).padStart(2, "0")}.0`,
       line: pin === 0 ? -1 : line,
+      intxInService: false,
       lostLog,
       lost: (kind, vector, how) => lostLog.push(`${kind} ${vector} ${how}`),
     };
