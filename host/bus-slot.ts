@@ -4,12 +4,11 @@ import { PCI_INTERRUPT_PIN } from "../src/uapi/pci-regs.ts";
 import { endedToMeter } from "./device/ended.ts";
 import type { DeviceMeter } from "./device/meter.ts";
 import type { PhysicalDevice } from "./device/types.ts";
+import { FIRST_PIRQ_PIN } from "./irq/ioapic-lines.ts";
 import type { ClientIrqs } from "./irq/irq-desc.ts";
 import type { IrqClient, IrqPool } from "./irq/types.ts";
 
 const SLOTS_PER_BUS = 32;
-/** PIRQE to PIRQH of the q35 chipset: slots take them in turn. */
-const FIRST_PIRQ_PIN = 20;
 const PIRQS = 4;
 
 export class BusSlot implements IrqClient, InterruptSink {
@@ -31,6 +30,7 @@ export class BusSlot implements IrqClient, InterruptSink {
     // Pins are swizzled on their way up; the same pin of slots four apart shares a line.
     this.line = pin === 0 ? -1 : FIRST_PIRQ_PIN + ((slot + pin - 1) % PIRQS);
     physical.fn.sink = this;
+    pool.functionAdded(this);
   }
 
   get fn(): PhysicalDevice["fn"] {

@@ -1,7 +1,7 @@
 /**
  * How the modelled kernels differ, as data; each line names the change that made the difference.
- * `linux-6.1` is Debian's 6.1.192 and `linux-6.12` its 6.12.117, as recorded: both hold fixes that
- * their stable trees took back from later releases.
+ * `linux-6.1` is Debian's 6.1.192, `linux-6.12` its 6.12.117 and `linux-7.2` its 7.2.12, as
+ * recorded: the first two hold fixes that their stable trees took back from later releases.
  */
 import type { HostSpec } from "../src/scenario/types.ts";
 
@@ -36,6 +36,14 @@ export interface KernelProfile {
    * -EINVAL. Seen in recordings of both (h11); which commit changed it is not known to us.
    */
   readonly reqErrNegativeFdIsNoop: boolean;
+  /**
+   * How many LPIs an ITS sets aside for a function, rounded up to a power of two, and when.
+   * `request`: the vectors asked for, at each enable. `table`: for MSI-X the whole table, since
+   * the ITS has MSI domains per device (Linux 6.11). `domain`: for MSI the whole capability too,
+   * when the function's MSI domain is made; kept over disable and close until the function
+   * changes between MSI and MSI-X or loses its driver (Linux 6.16, msi_teardown).
+   */
+  readonly itsBlocks: "request" | "table" | "domain";
 }
 
 export const LINUX_6_1: KernelProfile = {
@@ -45,6 +53,7 @@ export const LINUX_6_1: KernelProfile = {
   persistentIntxHandler: true,
   exclusiveIntxNoAutoEnable: true,
   reqErrNegativeFdIsNoop: true,
+  itsBlocks: "request",
 };
 
 export const LINUX_6_12: KernelProfile = {
@@ -54,8 +63,17 @@ export const LINUX_6_12: KernelProfile = {
   persistentIntxHandler: true,
   exclusiveIntxNoAutoEnable: true,
   reqErrNegativeFdIsNoop: false,
+  itsBlocks: "table",
+};
+
+export const LINUX_7_2: KernelProfile = { ...LINUX_6_12, name: "linux-7.2", itsBlocks: "domain" };
+
+const PROFILES: Readonly<Record<HostSpec["kernel"], KernelProfile>> = {
+  "linux-6.1": LINUX_6_1,
+  "linux-6.12": LINUX_6_12,
+  "linux-7.2": LINUX_7_2,
 };
 
 export function kernelProfile(name: HostSpec["kernel"]): KernelProfile {
-  return name === "linux-6.1" ? LINUX_6_1 : LINUX_6_12;
+  return PROFILES[name];
 }

@@ -1,19 +1,20 @@
 /**
- * INTx lines: IO-APIC pins, level triggered, shared by devices (kernel/irq/manage.c, chip.c,
- * spurious.c; arch/x86/kernel/apic/io_apic.c).
+ * INTx lines: level-triggered pins of an IO-APIC or GIC, shared by devices (kernel/irq/manage.c,
+ * chip.c, spurious.c; arch/x86/kernel/apic/io_apic.c).
  */
 import { assert } from "../../src/base/assert.ts";
-import { EBUSY, ENODEV, ENOMEM } from "../../src/base/errno.ts";
+import { EBUSY, ENODEV } from "../../src/base/errno.ts";
 import type { Clock } from "../../src/time/clock.ts";
 import type { Costs } from "../../src/time/costs.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import type { Tracer } from "../../src/trace/trace.ts";
 import { PCI_INTERRUPT_PIN } from "../../src/uapi/pci-regs.ts";
-import { assignIrqVectorAny } from "./msi-domain.ts";
+import type { LineParent } from "./line-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
 import type { IrqAction, IrqClient } from "./types.ts";
-import type { VectorMatrix } from "./vector-matrix.ts";
-import type { IrTable } from "./vtd.ts";
+
+/** Four pins that slots take in turn: PIRQE to PIRQH of a q35, four SPIs of a virt machine. */
+export const FIRST_PIRQ_PIN = 20;
 
 /** note_interrupt looks at this many interrupts, and gives up on more unhandled ones than that. */
 export const SPURIOUS_WINDOW = 100_000;
@@ -53,8 +54,7 @@ export interface LinesEnv {
   readonly clock: Clock;
   readonly costs: Costs;
   readonly tracer: Tracer;
-  readonly matrix: VectorMatrix;
-  readonly table: IrTable | null;
+  readonly parent: LineParent;
   readonly samples: PoolSamples;
 }
 
@@ -78,17 +78,15 @@ export class IoApicLines {
 
   /** mp_map_gsi_to_irq by pci_enable_device: the first to open takes a remapping entry. */
   *open(client: IrqClient, line: IoApicLine): Process<number> {
-    const { costs, matrix, table, tracer, samples } = this.env;
-    if (line.opens === 0) yield* sleep(costs.irqAlloc + (table === null ? 0 : costs.iecFlush));
+    const { costs, parent, tracer, samples } = this.env;
+    if (line.opens === 0) yield* sleep(costs.irqAlloc + parent.openNs);
     if (line.opens === 0) {
-      matrix.reserve();
-      line.irte = table === null ? -1 : table.alloc(1, lineOwner(line));
-      if (table !== null && line.irte < 0) {
-        matrix.unreserve();
+      const result = parent.open(line);
+      if (result < 0) {
         const pin = "?ABCD"[client.fn.configRead(PCI_INTERRUPT_PIN, 1)] ?? "?";
         const text = `vfio-pci ${client.bdf}: PCI INT ${pin}: failed to register GSI`;
         tracer.emit("printk", { text });
-        return -ENOMEM;
+        return result;
       }
       samples.changed();
     }
@@ -98,15 +96,13 @@ export class IoApicLines {
 
   /** mp_unmap_irq by pci_disable_device: the last to close gives the entry back. */
   *close(line: IoApicLine): Process {
-    const { costs, matrix, table, samples } = this.env;
+    const { costs, parent, samples } = this.env;
     assert(line.opens > 0, () => `line ${line.pin} is closed more often than opened`);
     if (--line.opens > 0) return;
     assert(line.actions.length === 0, () => `line ${line.pin} is closed with a handler on it`);
-    matrix.unreserve();
-    table?.release(line.irte, 1, lineOwner(line));
-    line.irte = -1;
+    parent.close(line);
     samples.changed();
-    yield* sleep(costs.irqFree + (table === null ? 0 : costs.iecFlush));
+    yield* sleep(costs.irqFree + parent.openNs);
   }
 
   /** request_irq: the first action starts the line; a level that is high already is delivered. */
@@ -116,16 +112,14 @@ export class IoApicLines {
     shared: boolean,
     autoEnable: boolean,
   ): Process<number> {
-    const { costs, matrix, samples } = this.env;
+    const { costs, parent, samples } = this.env;
     if (line.opens === 0) return -ENODEV;
     yield* sleep(costs.requestIrq);
     const first = line.actions.length === 0;
     if (!first && !(shared && line.shared)) return -EBUSY;
     if (first) {
-      // A free_irq under way has the vector still, and will leave it to this action.
-      const vector = line.vector >= 0 ? line.vector : assignIrqVectorAny(matrix);
-      if (vector < 0) return vector;
-      line.vector = vector;
+      const activated = parent.activate(line);
+      if (activated < 0) return activated;
       line.shared = shared;
       line.spuriousDisabled = false;
       line.irqCount = 0;
@@ -144,7 +138,7 @@ export class IoApicLines {
 
   /** free_irq: with the last action the line is shut down and its vector given back. */
   *free(line: IoApicLine, action: IrqAction): Process {
-    const { costs, matrix, samples } = this.env;
+    const { costs, parent, samples } = this.env;
     const at = line.actions.indexOf(action);
     assert(at >= 0, () => `line ${line.pin}: free_irq of an action that is not there`);
     line.actions.splice(at, 1);
@@ -157,10 +151,8 @@ export class IoApicLines {
       yield* sleep(costs.freeIrq);
     } finally {
       // Somebody else may have requested the line while this one waited for its handlers.
-      if (line.actions.length === 0 && line.vector >= 0) {
-        matrix.free(line.vector);
-        matrix.reserve();
-        line.vector = -1;
+      if (line.actions.length === 0) {
+        parent.deactivate(line);
         samples.changed();
       }
     }
@@ -217,8 +209,4 @@ export class IoApicLines {
     }
     line.irqsUnhandled = 0;
   }
-}
-
-function lineOwner(line: IoApicLine): string {
-  return `IO-APIC pin ${line.pin}`;
 }

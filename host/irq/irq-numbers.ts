@@ -8,11 +8,12 @@ export const GSI_TOP = 24;
 export class IrqNumbers {
   #bitmap = new Bitmap(4096);
   /** No number below this one is free. */
-  #lowest = GSI_TOP;
+  #lowest: number;
 
-  /** `boot` numbers from GSI_TOP up belong to the machine. */
-  constructor(boot: number) {
-    this.#bitmap.setRange(0, GSI_TOP);
+  /** `boot` numbers from `lowest` up belong to the machine. */
+  constructor(boot: number, lowest = GSI_TOP) {
+    this.#lowest = lowest;
+    this.#bitmap.setRange(0, lowest);
     for (let i = 0; i < boot; i++) this.alloc(1);
   }
 

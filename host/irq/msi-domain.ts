@@ -6,6 +6,7 @@ import { assert } from "../../src/base/assert.ts";
 import { ENOSPC } from "../../src/base/errno.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { IrqNumbers } from "./irq-numbers.ts";
+import type { MsiMessage, MsiParent } from "./msi-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 import type { IrTable } from "./vtd.ts";
@@ -19,13 +20,9 @@ const FIRST_EXTERNAL_VECTOR = 0x20;
 /** MANAGED_IRQ_SHUTDOWN_VECTOR: what an irq with a mere reservation points to. */
 const SHUTDOWN_VECTOR = 0xef;
 
-/** Address and data a function writes to raise one vector. */
-export interface MsiMessage {
-  readonly address: number;
-  readonly data: number;
-}
-
-export class MsiDomain {
+export class MsiDomain implements MsiParent {
+  readonly dynamicMsix = true;
+  readonly vectorNs: number;
   readonly matrix: VectorMatrix;
   /** Null on a platform without interrupt remapping. */
   readonly table: IrTable | null;
@@ -37,12 +34,29 @@ export class MsiDomain {
     table: IrTable | null,
     numbers: IrqNumbers,
     samples: PoolSamples,
+    flushNs: number,
   ) {
+    this.vectorNs = table === null ? 0 : flushNs;
     this.matrix = matrix;
     this.table = table;
     this.#numbers = numbers;
     this.#samples = samples;
   }
+
+  /** Without remapping each vector would need its own address: multi-MSI is not offered. */
+  get multiMsi(): boolean {
+    return this.table !== null;
+  }
+
+  setupDeviceDomain(): number {
+    return 0;
+  }
+
+  prepare(): number {
+    return 0;
+  }
+
+  removeDeviceDomain(): void {}
 
   /**
    * Allocates indexes first..first+count-1 as one descriptor: irq numbers, a reservation each, a

@@ -8,32 +8,32 @@ import type { MsixCapability } from "../../src/pci/msix.ts";
 import type { Costs } from "../../src/time/costs.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
-import type { MsiDomain } from "./msi-domain.ts";
-import { IrTable } from "./vtd.ts";
+import { type MsiParent, roundUpPowerOfTwo } from "./msi-parent.ts";
 
 /** Vectors between two points where others may run: 2,048 vectors are not 2,048 events. */
 const BATCH = 32;
 
 export class PciMsi {
-  readonly #domain: MsiDomain;
+  readonly #domain: MsiParent;
   readonly #costs: Costs;
   /** Domain costs of one vector more, and one less. */
   readonly #allocNs: number;
   readonly #freeNs: number;
 
-  constructor(domain: MsiDomain, costs: Costs) {
-    const flushNs = domain.table === null ? 0 : costs.iecFlush;
+  constructor(domain: MsiParent, costs: Costs) {
     this.#domain = domain;
     this.#costs = costs;
-    this.#allocNs = costs.irqAlloc + flushNs;
-    this.#freeNs = costs.irqFree + flushNs;
+    this.#allocNs = costs.irqAlloc + domain.vectorNs;
+    this.#freeNs = costs.irqFree + domain.vectorNs;
   }
 
-  /** __pci_enable_msix_range: vectors granted, -ENOSPC, -ERANGE, -EINVAL. */
+  /** __pci_enable_msix_range: vectors granted, -ENOSPC, -ENOMEM, -ENODEV, -ERANGE, -EINVAL. */
   *enableMsixRange(irqs: ClientIrqs, min: number, max: number): Process<number> {
     const { msix, powerState } = irqs.client.fn;
     if (max < min) return -ERANGE;
     if (irqs.kind !== null || msix === null || powerState !== 0) return -EINVAL;
+    const setup = this.#domain.setupDeviceDomain(irqs, "msix");
+    if (setup < 0) return setup;
     let nvec = Math.min(max, msix.vectors);
     for (;;) {
       if (nvec < min) return -ENOSPC;
@@ -49,6 +49,8 @@ export class PciMsi {
     const { msi, powerState } = irqs.client.fn;
     if (irqs.kind !== null || msi === null || powerState !== 0) return -EINVAL;
     if (max < min) return -ERANGE;
+    const setup = this.#domain.setupDeviceDomain(irqs, "msi");
+    if (setup < 0) return setup;
     let nvec = Math.min(max, msi.vectors);
     for (;;) {
       if (nvec < min) return -ENOSPC;
@@ -121,6 +123,8 @@ export class PciMsi {
 
   /** msix_setup_interrupts: every vector in turn, up to the first that cannot be had. */
   *#msixSetupInterrupts(irqs: ClientIrqs, msix: MsixCapability, nvec: number): Process<number> {
+    const prepared = this.#domain.prepare(irqs, "msix", nvec);
+    if (prepared < 0) return prepared;
     for (let index = 0; index < nvec; index++) {
       if (index % BATCH === 0) yield* sleep(Math.min(BATCH, nvec - index) * this.#allocNs);
       const result = this.#allocEntry(irqs, msix, index);
@@ -165,8 +169,9 @@ export class PciMsi {
   }
 
   #msiSetupIrqs(irqs: ClientIrqs, msi: MsiCapability, nvec: number): number {
-    // Without remapping each vector would need its own address: multi-MSI is not offered.
-    if (nvec > 1 && this.#domain.table === null) return 1;
+    if (nvec > 1 && !this.#domain.multiMsi) return 1;
+    const prepared = this.#domain.prepare(irqs, "msi", nvec);
+    if (prepared < 0) return prepared;
     const allocated = this.#domain.allocDesc(irqs, 0, nvec);
     if (allocated < 0) return nvec > 1 ? 1 : allocated;
     if (msi.maskable) {
@@ -185,7 +190,7 @@ export class PciMsi {
 
   #writeMsiMessage(irqs: ClientIrqs, msi: MsiCapability, nvec: number): void {
     const { address, data } = this.#domain.composeMessage(irqs, 0);
-    msi.setControl(undefined, IrTable.blockSize(nvec));
+    msi.setControl(undefined, roundUpPowerOfTwo(nvec));
     msi.writeMessage(address, 0, data);
   }
 

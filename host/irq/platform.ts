@@ -1,12 +1,18 @@
 /** Named platforms: which domains a machine's interrupts pass, and how much its boot has taken. */
 import { UsageError } from "../../src/base/errors.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
-import type { BootUse, HostSpec } from "../../src/scenario/types.ts";
+import type { BootUse, HostSpec, Platform } from "../../src/scenario/types.ts";
 import { kernelProfile } from "../kernel-profile.ts";
+import { GicIts } from "./gic-its.ts";
+import { V2M_SPIS, V2mFrame, V2mMsiDomain } from "./gic-v2m.ts";
 import { IoApicLines } from "./ioapic-lines.ts";
 import { IrqNumbers } from "./irq-numbers.ts";
+import { ItsMsiDomain } from "./its-msi-domain.ts";
+import { GIC_LINE_PARENT, IoApicLineParent } from "./line-parent.ts";
+import { LPIS } from "./lpi-ranges.ts";
 import { MsiDomain } from "./msi-domain.ts";
-import { PoolSamples } from "./pool-samples.ts";
+import type { MsiParent } from "./msi-parent.ts";
+import { PoolSamples, type SharedTable } from "./pool-samples.ts";
 import { SystemIrqPool } from "./system-irq-pool.ts";
 import { VectorMatrix } from "./vector-matrix.ts";
 import { IrTable } from "./vtd.ts";
@@ -27,17 +33,89 @@ export const RECORDED_BOOT_USE: BootUse = {
   lines: [21, 22, 23],
 };
 
+/** The recorded arm64 machine: each of three root ports has one LPI (or SPI), irqs 1 to 26 are taken. */
+export const RECORDED_ARM64_BOOT_USE: BootUse = {
+  irtes: 3,
+  irqs: 26,
+  vectors: 0,
+  reservations: 0,
+  lines: [],
+};
+
+/** Linux irq numbers of the four INTx lines there, in the order of their pins. */
+const RECORDED_ARM64_LINE_IRQS = [23, 20, 22, 24];
+
+/** A GIC has no vectors a CPU could run out of. */
+const NO_VECTORS = { totalAllocated: 0, size: 0 };
+
 /** Builds the IRQ pool of `host`. Throws UsageError where the boot alone does not fit. */
 export function createIrqPool(host: HostSpec, env: IrqPoolEnv): SystemIrqPool {
+  const build: Readonly<Record<Platform, () => SystemIrqPool>> = {
+    "x86-vtd": () => x86Pool(host, env, bootTable(host, env)),
+    "x86-flat": () => x86Pool(host, env, null),
+    "arm64-its": () => itsPool(host, env),
+    "arm64-v2m": () => v2mPool(host, env),
+  };
+  return build[host.platform]();
+}
+
+function x86Pool(host: HostSpec, env: IrqPoolEnv, table: IrTable | null): SystemIrqPool {
   const boot = host.boot ?? RECORDED_BOOT_USE;
   const { clock, costs, tracer } = env;
   const matrix = bootMatrix(host, boot, tracer);
-  const table = host.platform === "x86-vtd" ? bootTable(host, boot, tracer) : null;
   const samples = new PoolSamples(clock, matrix, table);
-  const domain = new MsiDomain(matrix, table, new IrqNumbers(boot.irqs), samples);
-  const { dynamicMsix } = kernelProfile(host.kernel);
-  const lines = new IoApicLines({ clock, costs, tracer, matrix, table, samples }, boot.lines);
-  return new SystemIrqPool(lines, domain, dynamicMsix);
+  const numbers = new IrqNumbers(boot.irqs);
+  const parent = new IoApicLineParent(matrix, table, costs.iecFlush);
+  return new SystemIrqPool({
+    lines: new IoApicLines({ clock, costs, tracer, parent, samples }, boot.lines),
+    domain: new MsiDomain(matrix, table, numbers, samples, costs.iecFlush),
+    dynamicMsix: kernelProfile(host.kernel).dynamicMsix,
+    x86: { matrix, table },
+  });
+}
+
+function itsPool(host: HostSpec, env: IrqPoolEnv): SystemIrqPool {
+  const { itsBlocks } = kernelProfile(host.kernel);
+  const its = new GicIts({
+    lpis: host.lpis ?? LPIS,
+    tracer: env.tracer,
+    teardownWithDomain: itsBlocks === "domain",
+    fixed: host.fixed ?? [],
+  });
+  return arm64Pool(host, env, its, (numbers, samples) => {
+    return new ItsMsiDomain(its, itsBlocks, numbers, samples);
+  });
+}
+
+function v2mPool(host: HostSpec, env: IrqPoolEnv): SystemIrqPool {
+  const frame = new V2mFrame(V2M_SPIS, env.tracer);
+  return arm64Pool(host, env, frame, (numbers, samples) => {
+    return new V2mMsiDomain(frame, numbers, samples);
+  });
+}
+
+function arm64Pool(
+  host: HostSpec,
+  { clock, costs, tracer }: IrqPoolEnv,
+  table: SharedTable & { takeAtBoot(): boolean },
+  domain: (numbers: IrqNumbers, samples: PoolSamples) => MsiParent,
+): SystemIrqPool {
+  const boot = host.boot ?? RECORDED_ARM64_BOOT_USE;
+  for (let i = 0; i < boot.irtes; i++) {
+    if (table.takeAtBoot()) continue;
+    throw new UsageError(
+      `host: ${table.size} interrupt ids are less than the ${boot.irtes} its boot takes`,
+      { hint: "raise host.lpis" },
+    );
+  }
+  const samples = new PoolSamples(clock, NO_VECTORS, table);
+  const env = { clock, costs, tracer, parent: GIC_LINE_PARENT, samples };
+  return new SystemIrqPool({
+    lines: new IoApicLines(env, boot.lines),
+    domain: domain(new IrqNumbers(boot.irqs, 1), samples),
+    dynamicMsix: kernelProfile(host.kernel).dynamicMsix,
+    lineIrqs: RECORDED_ARM64_LINE_IRQS,
+  });
 }
 
 function bootMatrix(host: HostSpec, boot: BootUse, tracer: IrqPoolEnv["tracer"]): VectorMatrix {
@@ -55,14 +133,15 @@ function bootMatrix(host: HostSpec, boot: BootUse, tracer: IrqPoolEnv["tracer"])
   return matrix;
 }
 
-function bootTable(host: HostSpec, boot: BootUse, tracer: IrqPoolEnv["tracer"]): IrTable {
+function bootTable(host: HostSpec, { tracer }: IrqPoolEnv): IrTable {
+  const { irtes } = host.boot ?? RECORDED_BOOT_USE;
   const table = new IrTable(host.irtes, tracer);
-  if (boot.irtes > table.size) {
+  if (irtes > table.size) {
     throw new UsageError(
-      `host: ${table.size} remapping entries are less than the ${boot.irtes} its boot takes`,
+      `host: ${table.size} remapping entries are less than the ${irtes} its boot takes`,
       { hint: "raise host.irtes" },
     );
   }
-  for (let i = 0; i < boot.irtes; i++) table.alloc(1, "boot");
+  for (let i = 0; i < irtes; i++) table.alloc(1, "boot");
   return table;
 }

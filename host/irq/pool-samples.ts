@@ -1,8 +1,6 @@
 /** How much of the pool is held over time: present, peak and a bounded series of changes. */
 import type { PoolReport } from "../../src/run/contract.ts";
 import type { Clock } from "../../src/time/clock.ts";
-import type { VectorMatrix } from "./vector-matrix.ts";
-import type { IrTable } from "./vtd.ts";
 
 export const SAMPLES_MAX = 4096;
 
@@ -14,12 +12,26 @@ interface Sample {
   vectors: number;
 }
 
+/** What all functions share and can run out of: remapping entries, LPIs, SPIs. */
+export interface SharedTable {
+  readonly used: number;
+  readonly size: number;
+  /** Entries that are not in use and will come back by themselves, though not yet. */
+  readonly kept?: number;
+}
+
+/** CPU vectors in use, as a matrix counts them. */
+export interface VectorUse {
+  readonly totalAllocated: number;
+  readonly size: number;
+}
+
 export class PoolSamples {
   /** Irqs that functions hold (MSI and MSI-X). The domain counts them here. */
   irqs = 0;
   readonly #clock: Clock;
-  readonly #matrix: VectorMatrix;
-  readonly #table: IrTable | null;
+  readonly #matrix: VectorUse;
+  readonly #table: SharedTable | null;
   readonly #irtesBoot: number;
   readonly #vectorsBoot: number;
   readonly #samplesMax: number;
@@ -32,7 +44,7 @@ export class PoolSamples {
   #vectorsPeak = 0;
 
   /** What is in use when this is made is the machine's own. */
-  constructor(clock: Clock, matrix: VectorMatrix, table: IrTable | null, max = SAMPLES_MAX) {
+  constructor(clock: Clock, matrix: VectorUse, table: SharedTable | null, max = SAMPLES_MAX) {
     this.#clock = clock;
     this.#matrix = matrix;
     this.#table = table;

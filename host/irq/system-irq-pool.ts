@@ -1,37 +1,71 @@
 /** The pool as drivers see it: PCI/MSI and request_irq of one machine, over its domains. */
+import { assert } from "../../src/base/assert.ts";
 import { EBUSY, EINVAL, ENODEV } from "../../src/base/errno.ts";
 import type { PoolReport } from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
-import type { IoApicLines, LinesEnv } from "./ioapic-lines.ts";
+import { PCI_COMMAND, PCI_INTERRUPT_LINE } from "../../src/uapi/pci-regs.ts";
+import { FIRST_PIRQ_PIN, type IoApicLines, type LinesEnv } from "./ioapic-lines.ts";
 import { ClientIrqs } from "./irq-desc.ts";
-import type { MsiDomain } from "./msi-domain.ts";
+import type { MsiParent } from "./msi-parent.ts";
 import { PciMsi } from "./pci-msi.ts";
 import type { IrqAction, IrqClient, IrqPool } from "./types.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 import type { IrTable } from "./vtd.ts";
 
-export class SystemIrqPool implements IrqPool {
-  readonly canAllocDynamically: boolean;
-  /** For those who look at the pool as the recordings do: `pool` and `irte`. */
+/** What an x86 machine has beneath its domains: the recordings look at it by themselves. */
+export interface X86Tables {
   readonly matrix: VectorMatrix;
   readonly table: IrTable | null;
+}
+
+export interface SystemIrqPoolOptions {
+  readonly lines: IoApicLines;
+  readonly domain: MsiParent;
+  /** What the kernel can; the domain must be able to, too. */
+  readonly dynamicMsix: boolean;
+  readonly x86?: X86Tables;
+  /**
+   * Linux irq numbers of the INTx pins from FIRST_PIRQ_PIN up, on a machine without firmware: the
+   * kernel writes them to the functions' interrupt line registers. Default: a pin's own number.
+   */
+  readonly lineIrqs?: readonly number[];
+}
+
+export class SystemIrqPool implements IrqPool {
+  readonly canAllocDynamically: boolean;
   readonly #env: LinesEnv;
-  readonly #domain: MsiDomain;
+  readonly #domain: MsiParent;
+  readonly #x86: X86Tables | null;
+  readonly #lineIrqs: readonly number[] | null;
   readonly #msi: PciMsi;
   readonly #lines: IoApicLines;
-  readonly #flushNs: number;
 
-  /** `dynamicMsix`: what the kernel can; both x86 domains are able to add vectors. */
-  constructor(lines: IoApicLines, domain: MsiDomain, dynamicMsix: boolean) {
+  constructor({ lines, domain, dynamicMsix, x86, lineIrqs }: SystemIrqPoolOptions) {
     const { env } = lines;
-    this.canAllocDynamically = dynamicMsix;
-    this.matrix = env.matrix;
-    this.table = env.table;
+    this.canAllocDynamically = dynamicMsix && domain.dynamicMsix;
     this.#env = env;
+    this.#x86 = x86 ?? null;
+    this.#lineIrqs = lineIrqs ?? null;
     this.#domain = domain;
     this.#msi = new PciMsi(domain, env.costs);
     this.#lines = lines;
-    this.#flushNs = env.table === null ? 0 : env.costs.iecFlush;
+  }
+
+  get matrix(): VectorMatrix {
+    assert(this.#x86 !== null, "only x86 has a vector matrix");
+    return this.#x86.matrix;
+  }
+
+  get table(): IrTable | null {
+    return this.#x86?.table ?? null;
+  }
+
+  /** pci_assign_irq; where no firmware ran the function also decodes nothing yet. */
+  functionAdded(client: IrqClient): void {
+    if (this.#lineIrqs === null) return;
+    const { config } = client.fn;
+    client.fn.configWrite(PCI_COMMAND, 2, 0);
+    if (client.line >= 0) config.set(PCI_INTERRUPT_LINE, 1, this.#lineIrq(client));
   }
 
   *pciAllocIrqVectors(
@@ -41,8 +75,19 @@ export class SystemIrqPool implements IrqPool {
     kind: "msi" | "msix",
   ): Process<number> {
     const irqs = this.#irqsOf(client);
-    if (kind === "msix") return yield* this.#msi.enableMsixRange(irqs, min, max);
-    return yield* this.#msi.enableMsiRange(irqs, min, max);
+    const { tracer } = this.#env;
+    const device = client.fn.name;
+    tracer.emit("pci_alloc_irq_vectors", { device, min, max, msix: kind === "msix" ? 1 : 0 });
+    const ret =
+      kind === "msix"
+        ? yield* this.#msi.enableMsixRange(irqs, min, max)
+        : yield* this.#msi.enableMsiRange(irqs, min, max);
+    tracer.emit("pci_alloc_irq_vectors_return", { device, ret });
+    return ret;
+  }
+
+  removeDeviceDomain(client: IrqClient): void {
+    if (client.irqState !== undefined) this.#domain.removeDeviceDomain(client.irqState);
   }
 
   *pciFreeIrqVectors(client: IrqClient): Process {
@@ -71,14 +116,14 @@ export class SystemIrqPool implements IrqPool {
   irqFile(client: IrqClient): number {
     const irqs = this.#irqsOf(client);
     if (irqs.kind === "msi" && irqs.holds(0)) return irqs.virqs[0]!;
-    return Math.max(client.line, 0);
+    return client.line < 0 ? 0 : this.#lineIrq(client);
   }
 
   *requestIrq(client: IrqClient, index: number, action: IrqAction): Process<number> {
     const irqs = this.#irqsOf(client);
     if (!irqs.holds(index)) return -EINVAL;
     if (irqs.actions[index] !== null) return -EBUSY;
-    yield* sleep(this.#env.costs.requestIrq + this.#flushNs);
+    yield* sleep(this.#env.costs.requestIrq + this.#domain.vectorNs);
     if (irqs.vectors[index]! < 0) {
       const assigned = this.#domain.assignVector(irqs, index);
       if (assigned < 0) return assigned;
@@ -97,7 +142,7 @@ export class SystemIrqPool implements IrqPool {
     irqs.actions[index] = null;
     irqs.shutdown(index);
     try {
-      yield* sleep(this.#env.costs.freeIrq + this.#flushNs);
+      yield* sleep(this.#env.costs.freeIrq + this.#domain.vectorNs);
     } finally {
       if (irqs.holds(index) && this.#msi.canReserve(irqs)) this.#domain.returnVector(irqs, index);
     }
@@ -182,6 +227,10 @@ export class SystemIrqPool implements IrqPool {
 
   report(): PoolReport {
     return this.#env.samples.report();
+  }
+
+  #lineIrq({ line }: IrqClient): number {
+    return this.#lineIrqs?.[line - FIRST_PIRQ_PIN] ?? line;
   }
 
   #irqsOf(client: IrqClient): ClientIrqs {

@@ -30,7 +30,12 @@ export interface IrqClient {
  * process; `message` and `wire` are the delivery path and are not.
  */
 export interface IrqPool {
-  /** pci_alloc_irq_vectors: count granted (max or fewer), or -ENOSPC, -ERANGE, -EINVAL. */
+  /** The function was found on the bus; called once, before anything else. */
+  functionAdded(client: IrqClient): void;
+  /**
+   * pci_alloc_irq_vectors: count granted (max or fewer), or -ENOSPC, -ERANGE, -EINVAL; over a
+   * GICv3 ITS -ENOMEM, or -ENODEV since Linux 6.16, instead of -ENOSPC.
+   */
   pciAllocIrqVectors(
     client: IrqClient,
     min: number,
@@ -39,6 +44,8 @@ export interface IrqPool {
   ): Process<number>;
   /** pci_free_irq_vectors: everything the function holds; MSI or MSI-X is then off. */
   pciFreeIrqVectors(client: IrqClient): Process;
+  /** The function's driver was unbound: what its MSI domain kept goes back (devres). */
+  removeDeviceDomain(client: IrqClient): void;
   /** pci_msix_alloc_irq_at: 0, or -ENOSPC; -EINVAL where the domain is not able. */
   pciMsixAllocIrqAt(client: IrqClient, index: number): Process<number>;
   /** pci_msix_free_irq. */

@@ -7,9 +7,12 @@ import {
   PCI_CAP_ID_PM,
   PCI_COMMAND,
   PCI_COMMAND_INTX_DISABLE,
+  PCI_COMMAND_IO,
   PCI_COMMAND_MASTER,
+  PCI_COMMAND_MEMORY,
   PCI_PM_CTRL,
   PCI_PM_CTRL_NO_SOFT_RESET,
+  PCI_STD_NUM_BARS,
 } from "../../src/uapi/pci-regs.ts";
 import {
   VFIO_DEVICE_GET_INFO,
@@ -75,6 +78,7 @@ export class VfioPciDevice {
       this.#state = "closed";
       return enabled;
     }
+    this.#enableResources();
     this.#resetWorks = canReset(this.fn);
     if (this.#resetWorks) yield* this.#tryReset();
     this.#saved = this.fn.saveState();
@@ -171,6 +175,7 @@ export class VfioPciDevice {
       yield* until(this.#changed, () => due || this.#state === "closed");
       timer.cancelled = true;
     }
+    this.host.pool.removeDeviceDomain(this.client);
   }
 
   bind(): void {
@@ -234,6 +239,21 @@ export class VfioPciDevice {
     const granted = this.fn.msi?.allotted ?? 1;
     this.fn.restoreState(saved);
     this.fn.msi?.setControl(undefined, granted);
+  }
+
+  /** pci_enable_resources: the function decodes what it has BARs for; firmware may have done it. */
+  #enableResources(): void {
+    let decode = 0;
+    for (let bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+      const kind = this.fn.config.bar(bar)?.kind;
+      if (kind !== undefined) decode |= kind === "io" ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+    }
+    const command = this.fn.configRead(PCI_COMMAND, 2);
+    if ((command & decode) === decode) return;
+    this.fn.configWrite(PCI_COMMAND, 2, command | decode);
+    const words = [command, command | decode].map((word) => word.toString(16).padStart(4, "0"));
+    const text = `vfio-pci ${this.client.bdf}: enabling device (${words.join(" -> ")})`;
+    this.host.env.tracer.emit("printk", { text });
   }
 
   #clearMaster(): void {

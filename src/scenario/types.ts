@@ -2,9 +2,9 @@
 
 /** What the host's own devices hold before any VM starts. */
 export interface BootUse {
-  /** Remapping entries: IO-APIC pins and the ports' own MSI-X. */
+  /** Entries of the shared table (remapping, LPIs, SPIs): IO-APIC pins and the ports' own MSI. */
   readonly irtes: number;
-  /** Linux irq numbers above the IO-APIC's. */
+  /** Linux irq numbers: on x86 those above the IO-APIC's. */
   readonly irqs: number;
   /** CPU vectors. */
   readonly vectors: number;
@@ -14,18 +14,34 @@ export interface BootUse {
   readonly lines: readonly number[];
 }
 
+/** x86 with VT-d or without remapping; QEMU's arm64 virt machine with an ITS or a GICv2m. */
+export type Platform = "x86-vtd" | "x86-flat" | "arm64-its" | "arm64-v2m";
+
+/**
+ * Real bugs of the kernels modelled, that are there unless a host has them fixed.
+ * `its-msi-frees-part`: events of a multi-MSI block are marked rounded up to a power of two and
+ * freed one by one, so that 3, 5, 6, 7 or 9..15 MSI leave the function's block taken for ever.
+ * `its-prepare-marks-shared`: a second preparation for the same function, as the retry after a
+ * short multi-MSI makes, takes it for an aliased one, which is never given back.
+ */
+export type KernelBug = "its-msi-frees-part" | "its-prepare-marks-shared";
+
 export interface HostSpec {
-  readonly kernel: "linux-6.1" | "linux-6.12";
-  readonly platform: "x86-vtd" | "x86-flat";
+  readonly kernel: "linux-6.1" | "linux-6.12" | "linux-7.2";
+  readonly platform: Platform;
   /** CPUs of the modelled host: each has its own vector space. */
   readonly cpus: number;
   /** Entries of the VT-d interrupt remapping table. */
   readonly irtes: number;
-  /** Vectors each CPU has for devices. */
+  /** LPIs of the ITS; default: as many as the kernel ever uses. */
+  readonly lpis?: number;
+  /** Vectors each CPU has for devices (x86). */
   readonly vectorsPerCpu: number;
   readonly retention: "cache";
   /** vfio-pci's module parameter: treat every device as if it had no DisINTx. */
   readonly nointxmask: boolean;
+  /** Bugs of the kernel that this host does not have. */
+  readonly fixed?: readonly KernelBug[];
   /** Default: RECORDED_BOOT_USE of host/irq/platform.ts. */
   readonly boot?: BootUse;
 }
