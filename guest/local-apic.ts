@@ -1,5 +1,6 @@
 /** The local APICs of a guest's vCPUs: request registers, filled by the host and by the VMM. */
 import type { GuestPort } from "../src/shm/border.ts";
+import { NOT_SINGLE } from "../src/shm/interrupt-queue.ts";
 
 const IRR_WORDS = 8;
 /** Most requests that one look at the host's queue can bring. */
@@ -38,6 +39,14 @@ export class LocalApics {
   /** True if the host has sent something new. */
   pending(): boolean {
     return this.#port.interrupts.pending() || this.#port.apic.pending();
+  }
+
+  /**
+   * The one request there is, past the IRR: nothing else waits and the host has sent exactly one;
+   * else NOT_SINGLE, and nothing has changed. Hot path.
+   */
+  takeSingle(): number {
+    return this.waiting === 0 ? this.#port.interrupts.takeSingle() : NOT_SINGLE;
   }
 
   /** Moves what the host has sent into the IRR; returns how many requests that were. Hot path. */

@@ -3,6 +3,7 @@ import { FATE, FateCounts } from "../../src/measure/fates.ts";
 import { StageRecorder } from "../../src/measure/stages.ts";
 import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
 import type { GuestPort } from "../../src/shm/border.ts";
+import { NOT_SINGLE } from "../../src/shm/interrupt-queue.ts";
 import type { VirtualMachine } from "../vmm/types.ts";
 import { type IrqTable, NO_ROW } from "./irq-table.ts";
 import { LatencySamples } from "./samples.ts";
@@ -93,6 +94,14 @@ export class GuestInterrupts {
   poll(): number {
     const { lapics } = this.#vm;
     const woken = this.#full && lapics.pending() ? this.#env.clock.now() : 0;
+    if (this.#accepting) {
+      const single = lapics.takeSingle();
+      if (single !== NOT_SINGLE) {
+        this.#dispatch(single, woken, true);
+        this.#samples.pair();
+        return 1;
+      }
+    }
     const collected = lapics.collect();
     if (lapics.mergedCount > 0) this.#countMerged();
     if (!this.#accepting || lapics.waiting === 0) return collected;

@@ -21,6 +21,7 @@ export const REQUEST_BITS = 13;
 const REQUEST_MASK = (1 << REQUEST_BITS) - 1;
 const SEQUENCE_MASK = (1 << (32 - REQUEST_BITS)) - 1;
 
+export const NOT_SINGLE = -1;
 /** Requests taken before the room they leave is published. */
 const PUBLISH_EVERY = ENTRIES / 4;
 
@@ -76,6 +77,14 @@ export class InterruptQueueReader extends QueueEnd {
   /** True if `take` would find something. */
   pending(): boolean {
     return Atomics.load(this.control, TAIL) >>> REQUEST_BITS !== this.#sequence;
+  }
+
+  /** Takes the new request if there is exactly one, else -1: the guest that keeps up. Hot path. */
+  takeSingle(): number {
+    const tail = Atomics.load(this.control, TAIL);
+    if ((((tail >>> REQUEST_BITS) - this.#sequence) & SEQUENCE_MASK) !== 1) return NOT_SINGLE;
+    this.#sequence = tail >>> REQUEST_BITS;
+    return tail & REQUEST_MASK;
   }
 
   /**
