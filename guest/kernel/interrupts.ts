@@ -16,6 +16,8 @@ const COALESCED_IRR = FATE["coalesced-irr"];
 /** Interrupts in one turn beyond which not every one is a latency sample; a power of two. */
 const CROWD = 4;
 const NOT_SAMPLED = -1;
+/** Samples a busy guest lets wait for their other half. */
+const UNPAIRED_MAX = 64;
 
 /**
  * Requests are collected from the host in every turn of the loop. While the vCPUs do not take
@@ -98,13 +100,16 @@ export class GuestInterrupts {
       const single = lapics.takeSingle();
       if (single !== NOT_SINGLE) {
         this.#dispatch(single, woken, true);
-        this.#samples.pair();
         return 1;
       }
     }
     const collected = lapics.collect();
     if (lapics.mergedCount > 0) this.#countMerged();
-    if (!this.#accepting || lapics.waiting === 0) return collected;
+    if (!this.#accepting || lapics.waiting === 0) {
+      // Samples are for idle turns; the host's log is written while its interrupts are under way.
+      if (this.#samples.unpaired > 0) this.#samples.pair();
+      return collected;
+    }
     const taken = this.#taken;
     const count = lapics.take(taken);
     // Reading the clock costs as much as the rest: of a crowd, every fourth interrupt is a sample.
@@ -112,7 +117,7 @@ export class GuestInterrupts {
       const sampled = count <= CROWD || (this.#turn++ & (CROWD - 1)) === 0;
       this.#dispatch(taken[i]!, woken, sampled);
     }
-    this.#samples.pair();
+    if (this.#samples.unpaired >= UNPAIRED_MAX) this.#samples.pair();
     return collected + count;
   }
 

@@ -12,7 +12,6 @@ import {
 /** Samples of a row that may wait for their other half; a power of two. */
 const WINDOW = 4;
 const NONE = -1;
-const LOG_DOUBLES = 5;
 /** Columns of MOMENTS that the guest fills; the first three are the host's. */
 const WOKEN = 3;
 const INJECTED = 4;
@@ -29,7 +28,8 @@ export class LatencySamples {
   readonly #log: StampLogReader;
   readonly #stages: StageRecorder;
   readonly #rows: number;
-  readonly #entry = new Float64Array(LOG_DOUBLES);
+  readonly #take = (entry: Float64Array, at: number): void => this.#logged(entry, at);
+  #unpaired = 0;
   readonly #moments = new Float64Array(MOMENTS.length);
   /** Sequence numbers waiting in each place, and their halves. */
   readonly #hostSequence: Float64Array;
@@ -55,24 +55,31 @@ export class LatencySamples {
     this.#guestHalf[at + 1] = injected;
     this.#guestHalf[at + 2] = isr;
     this.#guestSequence[place] = sequence;
+    this.#unpaired++;
     if (this.#hostSequence[place] === sequence) this.#record(place);
+  }
+
+  /** Handlers that have run since the host's log was last read with success. */
+  get unpaired(): number {
+    return this.#unpaired;
   }
 
   /** Pairs what the host has logged since the last look. */
   pair(): void {
-    const entry = this.#entry;
-    while (this.#log.next(entry)) {
-      const row = entry[LOG_ROW]!;
-      if (!(row >= 0 && row < this.#rows)) continue;
-      const sequence = entry[LOG_SEQUENCE]!;
-      const place = row * WINDOW + (sequence & (WINDOW - 1));
-      const at = place * HOST_MOMENTS;
-      this.#hostHalf[at] = entry[LOG_RAISED]!;
-      this.#hostHalf[at + 1] = entry[LOG_HANDLER]!;
-      this.#hostHalf[at + 2] = entry[LOG_SIGNALLED]!;
-      this.#hostSequence[place] = sequence;
-      if (this.#guestSequence[place] === sequence) this.#record(place);
-    }
+    if (this.#log.read(this.#take) > 0) this.#unpaired = 0;
+  }
+
+  #logged(entry: Float64Array, from: number): void {
+    const row = entry[from + LOG_ROW]!;
+    if (!(row >= 0 && row < this.#rows)) return;
+    const sequence = entry[from + LOG_SEQUENCE]!;
+    const place = row * WINDOW + (sequence & (WINDOW - 1));
+    const at = place * HOST_MOMENTS;
+    this.#hostHalf[at] = entry[from + LOG_RAISED]!;
+    this.#hostHalf[at + 1] = entry[from + LOG_HANDLER]!;
+    this.#hostHalf[at + 2] = entry[from + LOG_SIGNALLED]!;
+    this.#hostSequence[place] = sequence;
+    if (this.#guestSequence[place] === sequence) this.#record(place);
   }
 
   #record(place: number): void {

@@ -76,13 +76,16 @@ export class StampLogWriter extends LogEnd {
 export class StampLogReader extends LogEnd {
   #head = 0;
 
-  /** Copies the oldest entry into `out` (five doubles) and frees it; false if there is none. */
-  next(out: Float64Array): boolean {
-    if (Atomics.load(this.control, TAIL) === this.#head) return false;
-    const at = (this.#head & (ENTRIES - 1)) * ENTRY_DOUBLES;
-    for (let i = 0; i < ENTRY_DOUBLES; i++) out[i] = this.doubles[at + i]!;
-    this.#head = (this.#head + 1) | 0;
-    Atomics.store(this.control, HEAD, this.#head);
-    return true;
+  /** Hands all new entries to `take`, which finds entry's doubles from `at` on; how many. */
+  read(take: (doubles: Float64Array, at: number) => void): number {
+    const tail = Atomics.load(this.control, TAIL);
+    const entries = Math.min((tail - this.#head) >>> 0, ENTRIES);
+    if (entries === 0) return 0;
+    for (let i = 0; i < entries; i++) {
+      take(this.doubles, ((this.#head + i) & (ENTRIES - 1)) * ENTRY_DOUBLES);
+    }
+    this.#head = tail;
+    Atomics.store(this.control, HEAD, tail);
+    return entries;
   }
 }
