@@ -10,6 +10,7 @@ import type {
   HostMachine,
   HostReport,
   MachineEnv,
+  PoolInspection,
 } from "../src/run/contract.ts";
 import type { DeviceSpec, HostSpec } from "../src/scenario/types.ts";
 import { type HostPort, quietDoorbell } from "../src/shm/border.ts";
@@ -147,6 +148,10 @@ class Host implements HostMachine {
       intx: vfio.opened?.intx.enabled ?? false,
       config: slot.fn.config.bytes.slice(),
     };
+  }
+
+  inspectPool(): PoolInspection {
+    return this.#pool.inspect();
   }
 
   quiesce(): void {

@@ -9,8 +9,10 @@ import type { Costs } from "../../src/time/costs.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import type { Tracer } from "../../src/trace/trace.ts";
 import { PCI_INTERRUPT_PIN } from "../../src/uapi/pci-regs.ts";
+import type { CpuVectorHolder } from "./cpu-vectors.ts";
 import type { LineParent } from "./line-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
+import type { Requester } from "./remapping.ts";
 import type { IrqAction, IrqClient } from "./types.ts";
 
 /** Four pins that slots take in turn: PIRQE to PIRQH of a q35, four SPIs of a virt machine. */
@@ -25,7 +27,7 @@ const UNHANDLED_AGE_NS = 100_000_000;
 const CLAIMED_IN_A_ROW_MAX = 1000;
 
 /** One pin: its irq_desc and what drives it. */
-export class IoApicLine {
+export class IoApicLine implements Requester, CpuVectorHolder {
   readonly pin: number;
   /** Functions that are open on it. */
   opens = 0;
@@ -47,6 +49,23 @@ export class IoApicLine {
   constructor(pin: number) {
     this.pin = pin;
   }
+
+  get name(): string {
+    return `IO-APIC pin ${this.pin}`;
+  }
+
+  /** Pins are the IO-APIC's own requests, whatever drives them. */
+  get requester(): string {
+    return "IO-APIC";
+  }
+
+  armed(): number {
+    return this.actions.length > 0 ? 1 : 0;
+  }
+
+  vectorsHeld(): number {
+    return this.vector < 0 ? 0 : 1;
+  }
 }
 
 /** What the lines share with the rest of the pool. */
@@ -66,6 +85,11 @@ export class IoApicLines {
   constructor(env: LinesEnv, boot: readonly number[]) {
     this.env = env;
     for (const pin of boot) this.at(pin)!.opens++;
+  }
+
+  /** Lines that somebody has open: an irq descriptor each. */
+  get opened(): number {
+    return [...this.#lines.values()].filter(({ opens }) => opens > 0).length;
   }
 
   /** The line of a pin; null for a function without one. */

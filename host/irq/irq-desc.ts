@@ -1,7 +1,9 @@
 /** What the kernel keeps for a function's irqs: msi_desc, irq_desc, action, latch (kernel/irq). */
 import { assert } from "../../src/base/assert.ts";
 import type { Clock } from "../../src/time/clock.ts";
+import type { CpuVectorHolder } from "./cpu-vectors.ts";
 import type { IoApicLine } from "./ioapic-lines.ts";
+import type { Requester } from "./remapping.ts";
 import type { IrqAction, IrqClient } from "./types.ts";
 
 /** An irq_desc exists for this index. */
@@ -15,7 +17,7 @@ const LATCHED = 4;
  * The irqs of one function, by MSI or MSI-X index. The pool hangs it on the client, so that
  * delivery finds the action with two loads and no look-up.
  */
-export class ClientIrqs {
+export class ClientIrqs implements Requester, CpuVectorHolder {
   readonly client: IrqClient;
   kind: "msi" | "msix" | null = null;
   /** Delivery reads only this. */
@@ -41,6 +43,24 @@ export class ClientIrqs {
     this.irtes = new Int32Array(size).fill(-1);
     this.vectors = new Int32Array(size).fill(-1);
     this.#flags = new Uint8Array(size);
+  }
+
+  /** As words about shortages name it: the scenario's name and the kernel's. */
+  get name(): string {
+    return `${this.client.fn.name} ${this.client.bdf}`;
+  }
+
+  get requester(): string {
+    return this.client.requester ?? this.client.bdf;
+  }
+
+  /** Irqs with a handler. Not for hot paths. */
+  armed(): number {
+    return this.actions.reduce((sum, action) => (action === null ? sum : sum + 1), 0);
+  }
+
+  vectorsHeld(): number {
+    return this.vectors.reduce((sum, vector) => (vector < 0 ? sum : sum + 1), 0);
   }
 
   /** Irqs the function holds. */

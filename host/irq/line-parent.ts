@@ -1,9 +1,9 @@
 /** What an INTx line costs in the domains beneath its controller's pin. */
 import { ENOMEM } from "../../src/base/errno.ts";
+import type { CpuVectors } from "./cpu-vectors.ts";
 import type { IoApicLine } from "./ioapic-lines.ts";
-import { assignIrqVectorAny } from "./msi-domain.ts";
+import type { IrqRemapping } from "./remapping.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
-import type { IrTable } from "./vtd.ts";
 
 export interface LineParent {
   /** What taking or giving back what an open line needs costs beyond irq_alloc, ns. */
@@ -19,32 +19,34 @@ export interface LineParent {
 /** IO-APIC pins on x86: a remapping entry from open to close, a CPU vector while in use. */
 export class IoApicLineParent implements LineParent {
   readonly openNs: number;
+  readonly #vectors: CpuVectors;
   readonly #matrix: VectorMatrix;
-  readonly #table: IrTable | null;
+  readonly #remapping: IrqRemapping | null;
 
-  constructor(matrix: VectorMatrix, table: IrTable | null, flushNs: number) {
-    this.#matrix = matrix;
-    this.#table = table;
-    this.openNs = table === null ? 0 : flushNs;
+  constructor(vectors: CpuVectors, remapping: IrqRemapping | null, flushNs: number) {
+    this.#vectors = vectors;
+    this.#matrix = vectors.matrix;
+    this.#remapping = remapping;
+    this.openNs = remapping === null ? 0 : flushNs;
   }
 
   open(line: IoApicLine): number {
     this.#matrix.reserve();
-    line.irte = this.#table === null ? -1 : this.#table.alloc(1, lineOwner(line));
-    if (this.#table === null || line.irte >= 0) return 0;
+    line.irte = this.#remapping === null ? -1 : this.#remapping.alloc(1, line, "line");
+    if (this.#remapping === null || line.irte >= 0) return 0;
     this.#matrix.unreserve();
     return -ENOMEM;
   }
 
   close(line: IoApicLine): void {
     this.#matrix.unreserve();
-    this.#table?.release(line.irte, 1, lineOwner(line));
+    this.#remapping?.release(line.irte, 1, line, "line");
     line.irte = -1;
   }
 
   activate(line: IoApicLine): number {
     // A free_irq under way has the vector still, and will leave it to this action.
-    const vector = line.vector >= 0 ? line.vector : assignIrqVectorAny(this.#matrix);
+    const vector = line.vector >= 0 ? line.vector : this.#vectors.assign(line);
     if (vector < 0) return vector;
     line.vector = vector;
     return 0;
@@ -66,7 +68,3 @@ export const GIC_LINE_PARENT: LineParent = {
   activate: () => 0,
   deactivate: () => {},
 };
-
-function lineOwner(line: IoApicLine): string {
-  return `IO-APIC pin ${line.pin}`;
-}

@@ -1,51 +1,54 @@
 /**
  * The irq_domain hierarchy under one MSI or MSI-X vector: irq number, CPU vector, remapping entry
- * (kernel/irq/msi.c, arch/x86/kernel/apic/vector.c, drivers/iommu/intel/irq_remapping.c).
+ * (kernel/irq/msi.c, arch/x86/kernel/apic/vector.c, irq_remapping_alloc of both vendors).
  */
 import { assert } from "../../src/base/assert.ts";
 import { ENOSPC } from "../../src/base/errno.ts";
+import type { CpuVectors } from "./cpu-vectors.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { IrqNumbers } from "./irq-numbers.ts";
 import type { MsiMessage, MsiParent } from "./msi-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
+import type { IrqRemapping } from "./remapping.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
-import type { IrTable } from "./vtd.ts";
 
 /** Fixed part of a message address, a CPU in it when nothing remaps (Intel SDM 3, 11.11). */
 const MSI_ADDRESS_BASE = 0xfee00000;
-/** Remappable format with a handle, SHV set (VT-d specification, 5.1.5.2). */
-const MSI_ADDRESS_REMAPPABLE = 0x18;
 /** First external vector on x86; the matrix counts from 0. */
 const FIRST_EXTERNAL_VECTOR = 0x20;
 /** MANAGED_IRQ_SHUTDOWN_VECTOR: what an irq with a mere reservation points to. */
 const SHUTDOWN_VECTOR = 0xef;
+/** In ClientIrqs.irtes. */
+const NO_ENTRY = -1;
 
 export class MsiDomain implements MsiParent {
   readonly dynamicMsix = true;
   readonly vectorNs: number;
   readonly matrix: VectorMatrix;
   /** Null on a platform without interrupt remapping. */
-  readonly table: IrTable | null;
+  readonly remapping: IrqRemapping | null;
+  readonly #vectors: CpuVectors;
   readonly #numbers: IrqNumbers;
   readonly #samples: PoolSamples;
 
   constructor(
-    matrix: VectorMatrix,
-    table: IrTable | null,
+    vectors: CpuVectors,
+    remapping: IrqRemapping | null,
     numbers: IrqNumbers,
     samples: PoolSamples,
     flushNs: number,
   ) {
-    this.vectorNs = table === null ? 0 : flushNs;
-    this.matrix = matrix;
-    this.table = table;
+    this.vectorNs = remapping === null ? 0 : flushNs;
+    this.matrix = vectors.matrix;
+    this.#vectors = vectors;
+    this.remapping = remapping;
     this.#numbers = numbers;
     this.#samples = samples;
   }
 
   /** Without remapping each vector would need its own address: multi-MSI is not offered. */
   get multiMsi(): boolean {
-    return this.table !== null;
+    return this.remapping !== null;
   }
 
   setupDeviceDomain(): number {
@@ -66,8 +69,8 @@ export class MsiDomain implements MsiParent {
     const virq = this.#numbers.alloc(count);
     // The parent domain goes first: a reservation cannot fail, so that entries short beat vectors.
     for (let i = 0; i < count; i++) this.matrix.reserve();
-    const irte = this.table === null ? -1 : this.table.alloc(count, irqs.client.bdf);
-    if (this.table !== null && irte < 0) {
+    const irte = this.remapping?.alloc(count, irqs, irqs.kind!) ?? NO_ENTRY;
+    if (this.remapping !== null && irte < 0) {
       for (let i = 0; i < count; i++) this.matrix.unreserve();
       this.#numbers.free(virq, count);
       return -ENOSPC;
@@ -89,8 +92,8 @@ export class MsiDomain implements MsiParent {
       irqs.vectors[index] = -1;
       irqs.remove(index);
     }
-    if (this.table !== null) this.table.release(irqs.irtes[first]!, count, irqs.client.bdf);
-    irqs.irtes[first] = -1;
+    this.remapping?.release(irqs.irtes[first]!, count, irqs, irqs.kind!);
+    irqs.irtes[first] = NO_ENTRY;
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
     this.#samples.changed();
@@ -99,7 +102,7 @@ export class MsiDomain implements MsiParent {
   /** Takes a CPU vector for an irq that only has a reservation. 0 or -ENOSPC. */
   assignVector(irqs: ClientIrqs, index: number): number {
     assert(irqs.vectors[index] === -1, () => `irq ${irqs.virqs[index]} has a vector`);
-    const vector = assignIrqVectorAny(this.matrix);
+    const vector = this.#vectors.assign(irqs);
     if (vector < 0) return vector;
     irqs.vectors[index] = vector;
     this.#samples.changed();
@@ -118,24 +121,11 @@ export class MsiDomain implements MsiParent {
 
   /** irq_chip_compose_msi_msg for the descriptor that begins at `index`. */
   composeMessage(irqs: ClientIrqs, index: number): MsiMessage {
-    const irte = irqs.irtes[index]!;
-    if (this.table !== null) {
-      const handle = ((irte & 0x7fff) << 5) | ((irte >>> 15) << 2);
-      return { address: (MSI_ADDRESS_BASE | MSI_ADDRESS_REMAPPABLE | handle) >>> 0, data: 0 };
-    }
+    if (this.remapping !== null) return this.remapping.message(irqs.irtes[index]!);
     const vector = irqs.vectors[index]!;
     if (vector < 0) return { address: MSI_ADDRESS_BASE, data: SHUTDOWN_VECTOR };
     const cpu = Math.floor(vector / this.matrix.vectorsPerCpu);
     const data = FIRST_EXTERNAL_VECTOR + (vector % this.matrix.vectorsPerCpu);
     return { address: (MSI_ADDRESS_BASE | (cpu << 12)) >>> 0, data };
   }
-}
-
-/**
- * assign_irq_vector_any_locked: the affinity mask first, then any CPU that is online. Affinity is
- * not modelled and is always all CPUs, so that a failure is simply counted twice, as recorded.
- */
-export function assignIrqVectorAny(matrix: VectorMatrix): number {
-  const vector = matrix.alloc(true);
-  return vector >= 0 ? vector : matrix.alloc(true);
 }

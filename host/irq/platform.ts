@@ -3,6 +3,8 @@ import { UsageError } from "../../src/base/errors.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
 import type { BootUse, HostSpec, Platform } from "../../src/scenario/types.ts";
 import { kernelProfile } from "../kernel-profile.ts";
+import { AmdIrqRemapping, IRQS_PER_TABLE_2K } from "./amd-vi.ts";
+import { CpuVectors } from "./cpu-vectors.ts";
 import { GicIts } from "./gic-its.ts";
 import { V2M_SPIS, V2mFrame, V2mMsiDomain } from "./gic-v2m.ts";
 import { IoApicLines } from "./ioapic-lines.ts";
@@ -13,6 +15,8 @@ import { LPIS } from "./lpi-ranges.ts";
 import { MsiDomain } from "./msi-domain.ts";
 import type { MsiParent } from "./msi-parent.ts";
 import { PoolSamples, type SharedTable } from "./pool-samples.ts";
+import type { IrqRemapping } from "./remapping.ts";
+import { BOOT_HOLDER, Shortages } from "./shortage.ts";
 import { SystemIrqPool } from "./system-irq-pool.ts";
 import { VectorMatrix } from "./vector-matrix.ts";
 import { IrTable } from "./vtd.ts";
@@ -51,26 +55,36 @@ const NO_VECTORS = { totalAllocated: 0, size: 0 };
 /** Builds the IRQ pool of `host`. Throws UsageError where the boot alone does not fit. */
 export function createIrqPool(host: HostSpec, env: IrqPoolEnv): SystemIrqPool {
   const build: Readonly<Record<Platform, () => SystemIrqPool>> = {
-    "x86-vtd": () => x86Pool(host, env, bootTable(host, env)),
-    "x86-flat": () => x86Pool(host, env, null),
+    "x86-vtd": () => x86Pool(host, env, bootTable),
+    "x86-amd": () => x86Pool(host, env, bootAmdTables),
+    "x86-flat": () => x86Pool(host, env, () => null),
     "arm64-its": () => itsPool(host, env),
     "arm64-v2m": () => v2mPool(host, env),
   };
   return build[host.platform]();
 }
 
-function x86Pool(host: HostSpec, env: IrqPoolEnv, table: IrTable | null): SystemIrqPool {
+type BuildRemapping = (
+  host: HostSpec,
+  env: IrqPoolEnv,
+  shortages: Shortages,
+) => IrqRemapping | null;
+
+function x86Pool(host: HostSpec, env: IrqPoolEnv, build: BuildRemapping): SystemIrqPool {
   const boot = host.boot ?? RECORDED_BOOT_USE;
   const { clock, costs, tracer } = env;
   const matrix = bootMatrix(host, boot, tracer);
-  const samples = new PoolSamples(clock, matrix, table);
+  const shortages = new Shortages(tracer);
+  const remapping = build(host, env, shortages);
+  const samples = new PoolSamples(clock, matrix, remapping);
+  const vectors = new CpuVectors(matrix, shortages);
   const numbers = new IrqNumbers(boot.irqs);
-  const parent = new IoApicLineParent(matrix, table, costs.iecFlush);
+  const parent = new IoApicLineParent(vectors, remapping, costs.iecFlush);
   return new SystemIrqPool({
     lines: new IoApicLines({ clock, costs, tracer, parent, samples }, boot.lines),
-    domain: new MsiDomain(matrix, table, numbers, samples, costs.iecFlush),
+    domain: new MsiDomain(vectors, remapping, numbers, samples, costs.iecFlush),
     dynamicMsix: kernelProfile(host.kernel).dynamicMsix,
-    x86: { matrix, table },
+    x86: { matrix, remapping, shortages },
   });
 }
 
@@ -133,15 +147,26 @@ function bootMatrix(host: HostSpec, boot: BootUse, tracer: IrqPoolEnv["tracer"])
   return matrix;
 }
 
-function bootTable(host: HostSpec, { tracer }: IrqPoolEnv): IrTable {
+function bootAmdTables(host: HostSpec, { tracer }: IrqPoolEnv, shortages: Shortages): IrqRemapping {
   const { irtes } = host.boot ?? RECORDED_BOOT_USE;
-  const table = new IrTable(host.irtes, tracer);
+  const entries = host.irtes;
+  if (entries > IRQS_PER_TABLE_2K || (entries & (entries - 1)) !== 0) {
+    throw new UsageError(`host: AMD-Vi has no table of ${entries} entries`, {
+      hint: "host.irtes is 512 there, or another power of two up to 2048",
+    });
+  }
+  return new AmdIrqRemapping(entries, irtes, tracer, shortages);
+}
+
+function bootTable(host: HostSpec, { tracer }: IrqPoolEnv, shortages: Shortages): IrqRemapping {
+  const { irtes } = host.boot ?? RECORDED_BOOT_USE;
+  const table = new IrTable(host.irtes, tracer, shortages);
   if (irtes > table.size) {
     throw new UsageError(
       `host: ${table.size} remapping entries are less than the ${irtes} its boot takes`,
       { hint: "raise host.irtes" },
     );
   }
-  for (let i = 0; i < irtes; i++) table.alloc(1, "boot");
+  for (let i = 0; i < irtes; i++) table.alloc(1, BOOT_HOLDER);
   return table;
 }

@@ -1,21 +1,28 @@
 /** The pool as drivers see it: PCI/MSI and request_irq of one machine, over its domains. */
 import { assert } from "../../src/base/assert.ts";
 import { EBUSY, EINVAL, ENODEV } from "../../src/base/errno.ts";
-import type { PoolReport } from "../../src/run/contract.ts";
+import type { PoolInspection, PoolReport } from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import { PCI_COMMAND, PCI_INTERRUPT_LINE } from "../../src/uapi/pci-regs.ts";
-import { FIRST_PIRQ_PIN, type IoApicLines, type LinesEnv } from "./ioapic-lines.ts";
+import {
+  FIRST_PIRQ_PIN,
+  type IoApicLine,
+  type IoApicLines,
+  type LinesEnv,
+} from "./ioapic-lines.ts";
 import { ClientIrqs } from "./irq-desc.ts";
 import type { MsiParent } from "./msi-parent.ts";
 import { PciMsi } from "./pci-msi.ts";
+import type { IrqRemapping } from "./remapping.ts";
+import type { Shortages } from "./shortage.ts";
 import type { IrqAction, IrqClient, IrqPool } from "./types.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
-import type { IrTable } from "./vtd.ts";
 
 /** What an x86 machine has beneath its domains: the recordings look at it by themselves. */
 export interface X86Tables {
   readonly matrix: VectorMatrix;
-  readonly table: IrTable | null;
+  readonly remapping: IrqRemapping | null;
+  readonly shortages: Shortages;
 }
 
 export interface SystemIrqPoolOptions {
@@ -56,8 +63,8 @@ export class SystemIrqPool implements IrqPool {
     return this.#x86.matrix;
   }
 
-  get table(): IrTable | null {
-    return this.#x86?.table ?? null;
+  get remapping(): IrqRemapping | null {
+    return this.#x86?.remapping ?? null;
   }
 
   /** pci_assign_irq; where no firmware ran the function also decodes nothing yet. */
@@ -83,6 +90,7 @@ export class SystemIrqPool implements IrqPool {
         ? yield* this.#msi.enableMsixRange(irqs, min, max)
         : yield* this.#msi.enableMsiRange(irqs, min, max);
     tracer.emit("pci_alloc_irq_vectors_return", { device, ret });
+    this.#x86?.shortages.settle(irqs, { device, kind, asked: max, got: ret });
     return ret;
   }
 
@@ -96,7 +104,11 @@ export class SystemIrqPool implements IrqPool {
 
   *pciMsixAllocIrqAt(client: IrqClient, index: number): Process<number> {
     if (!this.canAllocDynamically) return -EINVAL;
-    return yield* this.#msi.msixAllocIrqAt(this.#irqsOf(client), index);
+    const irqs = this.#irqsOf(client);
+    const ret = yield* this.#msi.msixAllocIrqAt(irqs, index);
+    const got = ret === 0 ? 1 : ret;
+    this.#x86?.shortages.settle(irqs, { device: client.fn.name, kind: "msix", asked: 1, got });
+    return ret;
   }
 
   *pciMsixFreeIrq(client: IrqClient, index: number): Process {
@@ -125,8 +137,12 @@ export class SystemIrqPool implements IrqPool {
     if (irqs.actions[index] !== null) return -EBUSY;
     yield* sleep(this.#env.costs.requestIrq + this.#domain.vectorNs);
     if (irqs.vectors[index]! < 0) {
-      const assigned = this.#domain.assignVector(irqs, index);
-      if (assigned < 0) return assigned;
+      const got = this.#domain.assignVector(irqs, index);
+      if (got < 0) {
+        const kind = irqs.kind!;
+        this.#x86?.shortages.settle(irqs, { device: client.fn.name, kind, asked: 1, got });
+        return got;
+      }
     }
     irqs.activate(index);
     irqs.actions[index] = action;
@@ -153,6 +169,7 @@ export class SystemIrqPool implements IrqPool {
     if (line === null) return 0;
     const result = yield* this.#lines.open(client, line);
     if (result === 0) this.wire(client, client.fn.intxWire);
+    else this.#lineShort(client, line, result);
     return result;
   }
 
@@ -172,7 +189,9 @@ export class SystemIrqPool implements IrqPool {
   ): Process<number> {
     const { line } = this.#irqsOf(client);
     if (line === null) return -ENODEV;
-    return yield* this.#lines.request(line, action, shared, autoEnable);
+    const result = yield* this.#lines.request(line, action, shared, autoEnable);
+    if (result < 0) this.#lineShort(client, line, result);
+    return result;
   }
 
   *freeLine(client: IrqClient, action: IrqAction): Process {
@@ -227,6 +246,20 @@ export class SystemIrqPool implements IrqPool {
 
   report(): PoolReport {
     return this.#env.samples.report();
+  }
+
+  inspect(): PoolInspection {
+    const { matrix, remapping } = this.#x86 ?? { matrix: null, remapping: null };
+    return {
+      irqs: this.#env.samples.irqs,
+      lines: this.#lines.opened,
+      matrix: matrix?.inspect() ?? null,
+      tables: remapping?.inspect() ?? [],
+    };
+  }
+
+  #lineShort({ fn }: IrqClient, line: IoApicLine, got: number): void {
+    this.#x86?.shortages.settle(line, { device: fn.name, kind: "intx", asked: 1, got });
   }
 
   #lineIrq({ line }: IrqClient): number {

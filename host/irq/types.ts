@@ -1,6 +1,6 @@
 /** What the IRQ pool offers to drivers: the kernel's PCI/MSI and request_irq interfaces. */
 import type { PciFunction } from "../../src/pci/function.ts";
-import type { PoolReport } from "../../src/run/contract.ts";
+import type { PoolInspection, PoolReport } from "../../src/run/contract.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 
@@ -15,6 +15,11 @@ export interface IrqClient {
   readonly fn: PciFunction;
   /** Linux's name of the device, "0000:00:04.0", for kernel messages. */
   readonly bdf: string;
+  /**
+   * Requester ID that the IOMMU sees its messages come from; default: its bdf. Devices behind one
+   * PCIe-to-PCI bridge share the bridge's.
+   */
+  readonly requester?: string;
   /** IO-APIC pin of its INTx line, or -1 without a pin. Devices may share one. */
   readonly line: number;
   /** INTx was signalled to the driver above and has not been unmasked since. */
@@ -90,4 +95,6 @@ export interface IrqPool {
   /** Messages latched in an irq (IRQS_PENDING) and not replayed: for the ledger at the end. */
   latched(client: IrqClient, kind: "msi" | "msix", vector: number): boolean;
   report(): PoolReport;
+  /** For recorders: see PoolInspection. */
+  inspect(): PoolInspection;
 }

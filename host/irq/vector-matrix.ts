@@ -2,6 +2,7 @@
 import { assert } from "../../src/base/assert.ts";
 import { Bitmap } from "../../src/base/bitmap.ts";
 import { ENOSPC } from "../../src/base/errno.ts";
+import type { PoolInspection } from "../../src/run/contract.ts";
 import type { Tracer } from "../../src/trace/trace.ts";
 
 /** One CPU's vectors; `cpumap` in the kernel. */
@@ -75,6 +76,15 @@ export class VectorMatrix {
 
   get size(): number {
     return this.cpus * this.vectorsPerCpu;
+  }
+
+  inspect(): NonNullable<PoolInspection["matrix"]> {
+    return {
+      globalAvailable: this.#globalAvailable,
+      globalReserved: this.#globalReserved,
+      totalAllocated: this.#totalAllocated,
+      ...this.events,
+    };
   }
 
   /** Free vectors of one CPU, online or not. */

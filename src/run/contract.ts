@@ -84,6 +84,35 @@ export interface DeviceInspection {
   readonly config: Uint8Array;
 }
 
+/** One table of interrupt remapping entries. */
+export interface TableInspection {
+  /** `IR0` for VT-d's; AMD-Vi's have the requester ID of whom they belong to. */
+  readonly name: string;
+  readonly size: number;
+  readonly used: number;
+  /** Runs of entries that nobody has, ascending, last one inclusive. */
+  readonly free: readonly { readonly first: number; readonly last: number }[];
+}
+
+/** What a recorder reads of the irq pool, from debugfs, trace events and the kernel's memory. */
+export interface PoolInspection {
+  /** MSI and MSI-X irqs of all functions, and INTx lines in use: a descriptor each. */
+  readonly irqs: number;
+  readonly lines: number;
+  /** The x86 vector matrix, and how often each of its trace points was passed since boot. */
+  readonly matrix: {
+    readonly globalAvailable: number;
+    readonly globalReserved: number;
+    readonly totalAllocated: number;
+    readonly alloc: number;
+    readonly reserve: number;
+    readonly unreserve: number;
+    readonly free: number;
+    readonly allocFail: number;
+  } | null;
+  readonly tables: readonly TableInspection[];
+}
+
 /** The host kernel and hardware. All calls from its own thread. */
 export interface HostMachine {
   /** A VM process starts: its port, its devices. */
@@ -100,6 +129,7 @@ export interface HostMachine {
   bind(device: string): void;
   /** Throws UsageError for a device the host does not have. */
   inspect(device: string): DeviceInspection;
+  inspectPool(): PoolInspection;
   /** Stops device load; pending interrupts are still delivered. */
   quiesce(): void;
   /** True while processes of the host (ioctls under way) have not ended. */

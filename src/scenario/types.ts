@@ -14,8 +14,8 @@ export interface BootUse {
   readonly lines: readonly number[];
 }
 
-/** x86 with VT-d or without remapping; QEMU's arm64 virt machine with an ITS or a GICv2m. */
-export type Platform = "x86-vtd" | "x86-flat" | "arm64-its" | "arm64-v2m";
+/** x86 with VT-d, AMD-Vi or no remapping; QEMU's arm64 virt machine with an ITS or a GICv2m. */
+export type Platform = "x86-vtd" | "x86-amd" | "x86-flat" | "arm64-its" | "arm64-v2m";
 
 /**
  * Real bugs of the kernels modelled, that are there unless a host has them fixed.
@@ -31,7 +31,7 @@ export interface HostSpec {
   readonly platform: Platform;
   /** CPUs of the modelled host: each has its own vector space. */
   readonly cpus: number;
-  /** Entries of the VT-d interrupt remapping table. */
+  /** Entries of an interrupt remapping table: VT-d has one for all, AMD-Vi one a device. */
   readonly irtes: number;
   /** LPIs of the ITS; default: as many as the kernel ever uses. */
   readonly lpis?: number;

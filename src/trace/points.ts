@@ -16,6 +16,8 @@ export const TRACE_POINTS = [
   "irq_matrix_alloc",
   "irq_matrix_free",
   "irte_alloc_failed",
+  "irq_vector_alloc_failed",
+  "irq_grant_short",
   "pci_alloc_irq_vectors",
   "pci_alloc_irq_vectors_return",
   "its_msi_prepare",

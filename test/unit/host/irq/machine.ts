@@ -2,6 +2,7 @@
 import { createIrqPool } from "../../../../host/irq/platform.ts";
 import type { SystemIrqPool } from "../../../../host/irq/system-irq-pool.ts";
 import type { IrqAction, IrqClient } from "../../../../host/irq/types.ts";
+import { IrTable } from "../../../../host/irq/vtd.ts";
 import { type CapabilitySpec, PciFunction } from "../../../../src/pci/function.ts";
 import type { HostSpec } from "../../../../src/scenario/types.ts";
 import { DEFAULT_COSTS } from "../../../../src/time/costs.ts";
@@ -45,6 +46,13 @@ export class Machine {
   constructor(host: Partial<HostSpec> = {}) {
     const env = { clock: this.clock, costs: DEFAULT_COSTS, tracer: this.trace };
     this.pool = createIrqPool({ ...RECORDED_HOST, ...host }, env);
+  }
+
+  /** The remapping table of an x86-vtd machine. */
+  get table(): IrTable {
+    const { remapping } = this.pool;
+    if (!(remapping instanceof IrTable)) throw new Error("no VT-d in this machine");
+    return remapping;
   }
 
   /** Runs a process, and all else that is due, to the end. */

@@ -28,7 +28,7 @@ it("31 devices hold 2,048 idle irqs each, the 32nd is granted 1,994 (q01)", () =
   expect(machine.pool.held(last)).toEqual({ kind: null, indexes: [] });
   expect(machine.vfioEnable(last, 1995)).toBe(1994);
   expect(machine.vfioEnable(last, 1994)).toBe(0);
-  expect(machine.pool.table!.free).toBe(0);
+  expect(machine.table.free).toBe(0);
   expect(machine.pool.report()).toMatchObject({
     irqsHeld: 65_482,
     irtesUsed: 65_536,
@@ -47,7 +47,7 @@ it("a short grant names what would fit, logs one pair of lines, holds nothing (q
     expect(machine.vfioEnable(a, wanted)).toBe(10);
     expect(machine.klog()).toEqual(PAIR);
   }
-  expect(machine.pool.table!.free).toBe(10);
+  expect(machine.table.free).toBe(10);
   // Each attempt takes 11, gives them back, takes 10, which vfio gives back.
   expect(events.reserve - before.reserve).toBe(168);
   expect(events.unreserve - before.unreserve).toBe(168);
@@ -73,9 +73,9 @@ it("removing a handler gives no entry back, disable gives all (q03 q06)", () => 
   machine.enable(a, 4);
   for (let i = 0; i < 4; i++) expect(machine.request(a, i)).toBe(0);
   for (let i = 0; i < 4; i++) machine.free(a, i);
-  expect(machine.pool.table!.free).toBe(0);
+  expect(machine.table.free).toBe(0);
   machine.disable(a);
-  expect(machine.pool.table!.free).toBe(4);
+  expect(machine.table.free).toBe(4);
 });
 
 it("multi-MSI that finds no block gets 1, and 1 works; none left at all is ENOSPC (q04)", () => {
@@ -89,7 +89,7 @@ it("multi-MSI that finds no block gets 1, and 1 works; none left at all is ENOSP
     machine.run(pool.pciMsixAllocIrqAt(b!, i));
   }
   machine.disable(a!);
-  expect(pool.table!.free).toBe(32);
+  expect(machine.table.free).toBe(32);
   machine.klog();
   for (const wanted of [16, 8, 2]) expect(machine.vfioEnable(x!, wanted, "msi")).toBe(1);
   expect(machine.klog()).toEqual([...PAIR, ...PAIR, ...PAIR]);
@@ -105,10 +105,10 @@ it("multi-MSI that finds no block gets 1, and 1 works; none left at all is ENOSP
 it("multi-MSI answers 1 even if a smaller block would fit (q05)", () => {
   const machine = nearlyFull(15);
   const x = machine.client({ msi: 16 });
-  expect(machine.pool.table!.freeAligned(8)).toBe(1);
+  expect(machine.table.freeAligned(8)).toBe(1);
   expect([16, 9].map((wanted) => machine.vfioEnable(x, wanted, "msi"))).toEqual([1, 1]);
   expect(machine.vfioEnable(x, 5, "msi")).toBe(0);
-  expect(machine.pool.table!.free).toBe(7);
+  expect(machine.table.free).toBe(7);
   expect(machine.pool.held(x).indexes).toEqual([0, 1, 2, 3, 4]);
 });
 
@@ -120,14 +120,14 @@ it("an INTx line takes its entry at open and fails there; sharing is free (q06 q
   const edu = machine.client({ line: 17 });
   expect(machine.run(pool.openLine(e2))).toBe(0);
   expect(machine.run(pool.openLine(e3))).toBe(0);
-  expect(pool.table!.free).toBe(0);
+  expect(machine.table.free).toBe(0);
   expect(machine.run(pool.openLine(edu))).toBe(-ENOMEM);
   const failure = `vfio-pci ${edu.bdf}: PCI INT A: failed to register GSI`;
   expect(machine.klog()).toEqual([...PAIR, failure]);
   machine.run(pool.closeLine(e2));
-  expect(pool.table!.free).toBe(0);
+  expect(machine.table.free).toBe(0);
   machine.run(pool.closeLine(e3));
-  expect(pool.table!.free).toBe(1);
+  expect(machine.table.free).toBe(1);
   expect(machine.run(pool.openLine(edu))).toBe(0);
 });
 

@@ -1,0 +1,79 @@
+/** Why an interrupt could not be had: which table, how full, who holds most of it and lets it idle. */
+import type { Tracer } from "../../src/trace/trace.ts";
+
+/** Who holds entries or vectors: a function, an IO-APIC pin, or the machine itself. */
+export interface Holder {
+  /** A device's bdf, `IO-APIC pin 21`, `boot`. */
+  readonly name: string;
+  /** Irqs of it that have a handler; what it holds beyond them is idle. */
+  armed(): number;
+}
+
+/** What the machine's own devices hold since boot: never idle, as far as anybody knows. */
+export const BOOT_HOLDER: Holder = { name: "boot", armed: () => Number.POSITIVE_INFINITY };
+
+/** One attempt that failed for want of entries or vectors. */
+export interface Shortage {
+  /** `IR0`, a device's own table, `CPU vectors`. */
+  readonly table: string;
+  readonly size: number;
+  readonly used: number;
+  /** Entries in a row that were asked for. */
+  readonly asked: number;
+  /** The longest aligned power of two of entries that is free: less than `asked`. */
+  readonly largest: number;
+  readonly for: string;
+  readonly most: Holder;
+  /** Entries of `most`. */
+  readonly mostEntries: number;
+}
+
+/** Tells each failure as it happens, and keeps the last one of each device for its short grant. */
+export class Shortages {
+  readonly #tracer: Tracer;
+  readonly #last = new Map<string, Shortage>();
+
+  constructor(tracer: Tracer) {
+    this.#tracer = tracer;
+  }
+
+  note(point: "irte_alloc_failed" | "irq_vector_alloc_failed", shortage: Shortage): void {
+    this.#last.set(shortage.for, shortage);
+    this.#tracer.emit(point, shortageArgs(shortage));
+  }
+
+  /** A driver's request is over: if it got less than it asked for, says why. */
+  settle(holder: Holder, { device, kind, asked, got }: Grant): void {
+    const cause = this.#last.get(holder.name);
+    if (cause === undefined) return;
+    this.#last.delete(holder.name);
+    if (got === asked) return;
+    const short = { device, kind, vectors: asked, got };
+    this.#tracer.emit("irq_grant_short", { ...short, ...shortageArgs(cause) });
+  }
+}
+
+/** What a driver asked for, and what came of it: as many, fewer, or a negative errno. */
+export interface Grant {
+  /** The scenario's name of the device. */
+  readonly device: string;
+  readonly kind: "msi" | "msix" | "intx";
+  readonly asked: number;
+  readonly got: number;
+}
+
+function shortageArgs(shortage: Shortage): Record<string, string | number> {
+  const { table, size, used, asked, largest, most, mostEntries } = shortage;
+  const mostIdle = Math.max(0, mostEntries - most.armed());
+  return {
+    table,
+    size,
+    used,
+    asked,
+    largest,
+    for: shortage.for,
+    most: most.name,
+    mostEntries,
+    mostIdle,
+  };
+}
