@@ -5,7 +5,7 @@ import { type Divergence, differences, type Exemption } from "./compare.ts";
 import { exemptionOf, findRecordings, readText, readTextIfPresent } from "./files.ts";
 import { LeakedState } from "./leaked-state.ts";
 import { type RecordingName, recordingName } from "./recorded-machine.ts";
-import { checkAgainstScript, parseRecording, type RecordedOp } from "./recording.ts";
+import { checkAgainstScript, parseRecording, type RecordedOp, scriptOps } from "./recording.ts";
 import { ScriptRunner } from "./runner.ts";
 import { parseLine, type ScriptLine } from "./script.ts";
 
@@ -38,9 +38,8 @@ export function conformFiles(paths: readonly string[], options: ConformOptions):
   let ops = 0;
   for (const path of findRecordings(paths)) {
     const name = recordingName(path);
-    if (options.kernel !== undefined && options.kernel !== name.host.kernel) continue;
-    const recorded = readRecording(path, name);
-    const found = conformRecording(recorded, path, name, exemptionOf(path, name.key), options);
+    if (options.kernel !== undefined && options.kernel !== name.machine.host.kernel) continue;
+    const found = conformRecording(path, name, options);
     divergences.push(...found.divergences);
     ops += found.ops;
     scripts++;
@@ -56,15 +55,31 @@ function readRecording(path: string, name: RecordingName): RecordedOp[] {
   return recorded;
 }
 
+/** What ran in the boot before the recording: set-up first, then a list a script. */
+function earlierLines(path: string, { machine, before }: RecordingName): ScriptLine[][] {
+  const setUp = (machine.setUp ?? []).map((op, i) => parseLine(op, { file: path, line: i + 1 }));
+  const scripts = before.map((script) => {
+    const file = join(dirname(path), script);
+    return scriptOps(readText(file)).map(({ n, op }) => parseLine(op, { file, line: n }));
+  });
+  return [setUp, ...scripts];
+}
+
 function conformRecording(
-  recorded: readonly RecordedOp[],
   file: string,
   name: RecordingName,
-  exemption: Exemption,
   options: ConformOptions,
 ): { ops: number; divergences: Divergence[] } {
+  const recorded = readRecording(file, name);
+  const exemption: Exemption = exemptionOf(file, name.key);
   const lines = recorded.map(({ op }, i) => parseLine(op, { file, line: i + 1 }));
-  const runner = new ScriptRunner(options.createHost, name.host, eventfdsOf(lines));
+  const earlier = earlierLines(file, name);
+  const eventfds = Math.max(...[lines, ...earlier].map(eventfdsOf));
+  const runner = new ScriptRunner(options.createHost, name.machine, eventfds);
+  for (const [i, script] of earlier.entries()) {
+    for (const line of script) runner.run(line);
+    runner.newProcess(i === 0);
+  }
   const leaked = new LeakedState();
   const divergences: Divergence[] = [];
   let ops = 0;
@@ -73,7 +88,8 @@ function conformRecording(
     if (exemption.from !== undefined && n >= exemption.from) break;
     const got = runner.run(line);
     const device = leaked.follow(line);
-    const [expected, ours] = leaked.forget(device, line, [observed, got]);
+    const both = [observed, got];
+    const [expected, ours] = name.inherits ? leaked.forget(device, line, both) : both;
     leaked.learn(device, line, observed);
     ops++;
     for (const difference of differences(expected!, ours!)) {

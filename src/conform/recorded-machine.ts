@@ -1,20 +1,8 @@
 /** The machine of the recordings: its devices, and what a recording's name says of its host. */
 import { UsageError } from "../base/errors.ts";
 import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
-
-/** In bus order: a device's slot decides which INTx line it has (recordings/devices.json). */
-export const RECORDED_DEVICES: readonly DeviceSpec[] = [
-  { name: "n8", model: "nvme", msixVectors: 8, msiVectors: 0 },
-  { name: "e1000e", model: "e1000e", msixVectors: 5, msiVectors: 1 },
-  { name: "n64", model: "nvme", msixVectors: 64, msiVectors: 0 },
-  { name: "a", model: "nvme", msixVectors: 2048, msiVectors: 0 },
-  { name: "b", model: "nvme", msixVectors: 2048, msiVectors: 0 },
-  { name: "c", model: "nvme", msixVectors: 2048, msiVectors: 0 },
-  { name: "edu", model: "edu", msixVectors: 0, msiVectors: 1 },
-  { name: "rk", model: "rocker", msixVectors: 16, msiVectors: 0 },
-  { name: "x16", model: "nec-usb-xhci", msixVectors: 16, msiVectors: 16 },
-  { name: "y16", model: "nec-usb-xhci", msixVectors: 16, msiVectors: 16 },
-];
+import { arm64RecordingName } from "./recorded-arm64.ts";
+import { RECORDED_DEVICES } from "./recorded-devices.ts";
 
 /** A device address is written to sysfs to bind it: that many bytes. */
 export const BDF_LENGTH = "0000:01:00.0".length;
@@ -22,17 +10,33 @@ export const BDF_LENGTH = "0000:01:00.0".length;
 /** Vectors of a CPU that are not the system's own: 10 of them are in use after boot. */
 const VECTORS_PER_CPU = 201;
 
+/** A machine that scripts ran on. */
+export interface RecordedMachine {
+  readonly host: HostSpec;
+  readonly devices: readonly DeviceSpec[];
+  /** Requester ids by device, where traces name them. */
+  readonly requesterIds?: Readonly<Record<string, number>>;
+  /** Operations that another process did first and left so: not compared. */
+  readonly setUp?: readonly string[];
+}
+
 /** What the name of a recording says. */
 export interface RecordingName {
   /** `handwritten/h09-msi-caps.6.12.jsonl`: the key in unreliable.json. */
   readonly key: string;
-  readonly host: HostSpec;
+  readonly machine: RecordedMachine;
   /** The script's file name: `h09-msi-caps.script`. */
   readonly script: string;
+  /** Scripts of the same boot that ran before, in order, and may have left something behind. */
+  readonly before: readonly string[];
+  /** State of a boot that the recording inherited and nobody knows (LeakedState). */
+  readonly inherits: boolean;
 }
 
-/** Decodes FOLDER/NAME.KERNEL[.smpN].jsonl. */
+/** Decodes FOLDER/NAME.KERNEL[.smpN].jsonl, or what arm64RecordingName does. */
 export function recordingName(path: string): RecordingName {
+  const arm64 = arm64RecordingName(path);
+  if (arm64 !== null) return arm64;
   const [file, folder = ""] = path.split(/[\\/]/).reverse();
   const match = /^(.+?)\.(6\.1|6\.12)(?:\.smp(\d+))?\.jsonl$/.exec(file!);
   if (match === null) {
@@ -47,14 +51,19 @@ export function recordingName(path: string): RecordingName {
   return {
     key: `${folder}/${file}`,
     script: `${name}.script`,
-    host: {
-      kernel: kernel === "6.1" ? "linux-6.1" : "linux-6.12",
-      platform: folder === "noremap" ? "x86-flat" : "x86-vtd",
-      cpus,
-      irtes: 65_536,
-      vectorsPerCpu: VECTORS_PER_CPU,
-      retention: "cache",
-      nointxmask: folder === "nointxmask",
+    machine: {
+      host: {
+        kernel: kernel === "6.1" ? "linux-6.1" : "linux-6.12",
+        platform: folder === "noremap" ? "x86-flat" : "x86-vtd",
+        cpus,
+        irtes: 65_536,
+        vectorsPerCpu: VECTORS_PER_CPU,
+        retention: "cache",
+        nointxmask: folder === "nointxmask",
+      },
+      devices: RECORDED_DEVICES,
     },
+    before: [],
+    inherits: true,
   };
 }

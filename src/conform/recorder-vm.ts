@@ -15,6 +15,7 @@ import {
 import { DEFAULT_COSTS } from "../time/costs.ts";
 import { Scheduler } from "../time/scheduler.ts";
 import { VirtualClock } from "../time/virtual-clock.ts";
+import type { Tracer } from "../trace/trace.ts";
 import { MessageReceiver, MessageSender } from "../wire/channel.ts";
 import type { Request, Response } from "../wire/messages.ts";
 import { parseResponse } from "../wire/validate.ts";
@@ -42,12 +43,13 @@ export class RecorderVm {
     spec: HostSpec,
     devices: readonly DeviceSpec[],
     eventfds: number,
+    tracer: Tracer = { emit: () => {} },
   ) {
     const env: MachineEnv = {
       clock: this.#clock,
       scheduler: this.#scheduler,
       costs: DEFAULT_COSTS,
-      tracer: { emit: () => {} },
+      tracer,
       random: (name) => Prng.stream(0, name),
     };
     this.host = createHost(env, spec, devices);

@@ -49,16 +49,21 @@ function parseLine(line: string, file: string, number: number): RecordedOp {
   return { n: n as number, op, observed };
 }
 
+/** The operations of a script with their lines, without comments. */
+export function scriptOps(script: string): { n: number; op: string }[] {
+  return script.split("\n").flatMap((line, i) => {
+    const text = line.trim();
+    return text === "" || text.startsWith("#") ? [] : [{ n: i + 1, op: text }];
+  });
+}
+
 /** Checks a recording against its script: the same operations, none left out. */
 export function checkAgainstScript(
   ops: readonly RecordedOp[],
   script: string,
   files: { recording: string; script: string },
 ): void {
-  const expected = script.split("\n").flatMap((line, i) => {
-    const text = line.trim();
-    return text === "" || text.startsWith("#") ? [] : [{ n: i + 1, op: text }];
-  });
+  const expected = scriptOps(script);
   for (const [i, { n, op }] of expected.entries()) {
     const found = ops[i];
     if (found?.n === n && found.op.trim() === op) continue;

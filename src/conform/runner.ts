@@ -27,8 +27,9 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_OFFSET_UNIT,
 } from "../uapi/vfio.ts";
+import { ItsTrace } from "./its-trace.ts";
 import { type ConfigReader, capabilityView, hardwareView } from "./pci-view.ts";
-import { BDF_LENGTH, RECORDED_DEVICES } from "./recorded-machine.ts";
+import { BDF_LENGTH, type RecordedMachine } from "./recorded-machine.ts";
 import { RecorderVm } from "./recorder-vm.ts";
 import type { IrqData, ScriptLine, ScriptOp, SetOp } from "./script.ts";
 
@@ -73,7 +74,9 @@ interface UserEventfd {
 }
 
 export class ScriptRunner {
+  readonly #machine: RecordedMachine;
   readonly #vm: RecorderVm;
+  readonly #its: ItsTrace;
   readonly #opened = new Map<string, number>();
   readonly #eventfds = new Map<number, UserEventfd>();
   readonly #lastState = new Map<string, string>();
@@ -82,14 +85,28 @@ export class ScriptRunner {
   #auto = false;
 
   /** `eventfds` is how many the script has open at once at most. */
-  constructor(createHost: CreateHost, host: HostSpec, eventfds: number) {
-    this.#vm = new RecorderVm(createHost, host, RECORDED_DEVICES, eventfds);
+  constructor(createHost: CreateHost, machine: RecordedMachine, eventfds: number) {
+    this.#machine = machine;
+    this.#its = new ItsTrace(machine.requesterIds ?? {});
+    this.#vm = new RecorderVm(createHost, machine.host, machine.devices, eventfds, this.#its);
     this.#fileFd = this.#vm.call({ op: "open", path: "/dev/null" }).ret;
+  }
+
+  /** Another process begins; the one so far exits, and so closes all it has, unless `goesOn`. */
+  newProcess(goesOn: boolean): void {
+    if (!goesOn) {
+      for (const device of [...this.#opened.keys()]) this.#close(device);
+      for (const id of [...this.#eventfds.keys()]) this.#closeEventfd(id);
+    }
+    this.#lastState.clear();
+    this.#device = "n8";
+    this.#auto = false;
+    this.#its.take();
   }
 
   /** Runs one line and returns what it shows. */
   run(line: ScriptLine): Observed {
-    if (line.device !== null && !RECORDED_DEVICES.some(({ name }) => name === line.device)) {
+    if (line.device !== null && !this.#machine.devices.some(({ name }) => name === line.device)) {
       throw new UsageError(`no device @${line.device} in the recorded machine`);
     }
     if (line.op.verb === "select") {
@@ -157,6 +174,8 @@ export class ScriptRunner {
         return {};
       case "pool":
         return this.#pool();
+      case "lpi":
+        return { its: this.#its.take(), lpis: this.#lpis() };
       case "unbind":
         host.unbind(device);
         this.#vm.sleep(SETTLE_NS);
@@ -176,7 +195,9 @@ export class ScriptRunner {
     return { ret: 0 };
   }
 
+  /** Closing what is not open is no system call. */
   #close(device: string): Observed {
+    if (!this.#opened.has(device)) return { ret: 0 };
     const { ret } = this.#vm.call({ op: "close", fd: this.#fd(device) });
     this.#opened.delete(device);
     return result(ret);
@@ -314,16 +335,34 @@ export class ScriptRunner {
     if (Object.keys(counts).length > 0) observed.ev = counts;
   }
 
-  #pool(): Observed {
+  /** LPIs beyond the ports': a GICv2m has none. */
+  #lpis(): number {
     const { pool } = this.#vm.host.report();
+    return this.#machine.host.platform === "arm64-its" ? pool.irtesUsed - pool.irtesBoot : 0;
+  }
+
+  #pool(): Observed {
+    const { host } = this.#machine;
+    const { pool } = this.#vm.host.report();
+    const held: Record<string, number> = {};
     const requested = { msix: 0, msi: 0, intx: 0 };
-    for (const { name } of RECORDED_DEVICES) {
-      const { kind, armed, intx } = this.#vm.host.inspect(name);
+    for (const { name } of this.#machine.devices) {
+      const { kind, armed, intx, held: irqs } = this.#vm.host.inspect(name);
+      if (irqs.length > 0) held[name] = irqs.length;
       if (kind !== null) requested[kind] += armed.length;
       if (intx) requested.intx++;
     }
+    if (isArm64(host)) {
+      this.#its.take();
+      const irqdescs = host.boot!.irqs + pool.irqsHeld;
+      return { lpis: this.#lpis(), held, heldtotal: pool.irqsHeld, irqdescs, requested };
+    }
     return { matrix: { global_avail: pool.vectorsSize - pool.vectorsUsed }, requested };
   }
+}
+
+function isArm64({ platform }: HostSpec): boolean {
+  return platform === "arm64-its" || platform === "arm64-v2m";
 }
 
 function result(ret: number): Observed {

@@ -31,7 +31,18 @@ export interface SetOp {
 
 export type ScriptOp =
   | { readonly verb: "select" }
-  | { readonly verb: "open" | "close" | "reset" | "read" | "drain" | "irqs" | "pool" | "klog" }
+  | {
+      readonly verb:
+        | "open"
+        | "close"
+        | "reset"
+        | "read"
+        | "drain"
+        | "irqs"
+        | "pool"
+        | "klog"
+        | "lpi";
+    }
   | { readonly verb: "unbind" | "bind" }
   | { readonly verb: "info"; readonly argsz: number }
   | { readonly verb: "irqinfo"; readonly index: number; readonly argsz: number }
@@ -171,6 +182,7 @@ function parseOp(words: Words): ScriptOp {
     case "irqs":
     case "pool":
     case "klog":
+    case "lpi":
     case "unbind":
     case "bind":
       return { verb };

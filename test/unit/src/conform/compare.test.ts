@@ -72,7 +72,7 @@ describe("LeakedState", () => {
 
 describe("recordingName", () => {
   it("knows kernel, CPUs and platform from file and folder", () => {
-    const host = (path: string) => recordingName(path).host;
+    const host = (path: string) => recordingName(path).machine.host;
     expect(host("a/pool/p01-grow.6.1.smp1.jsonl")).toMatchObject({ kernel: "linux-6.1", cpus: 1 });
     expect(host("handwritten/h00.6.12.jsonl")).toMatchObject({ kernel: "linux-6.12", cpus: 2 });
     expect(host("random-pool/pool-0001.6.12.jsonl").cpus).toBe(1);

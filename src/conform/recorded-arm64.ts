@@ -1,0 +1,104 @@
+/**
+ * The arm64 machines of the recordings: QEMU's virt with a GICv3 ITS or a GICv2m
+ * (recordings-arm64/README.md): devices, boots, and what a boot had seen before a script.
+ */
+import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
+import { RECORDED_DEVICES } from "./recorded-devices.ts";
+import type { RecordedMachine, RecordingName } from "./recorded-machine.ts";
+
+/** Linux irqs that are in use after boot beside the root ports'. */
+const BOOT_IRQS = 23;
+
+/** Devices of the set `many` beyond the ten: w21 to w28 each behind a root port of its own. */
+const WIDE = Array.from({ length: 28 }, (_, i) => `w${String(i + 1).padStart(2, "0")}`);
+const MANY: readonly DeviceSpec[] = [
+  ...RECORDED_DEVICES,
+  ...WIDE.map((name) => ({ name, model: "nvme" as const, msixVectors: 2048, msiVectors: 0 })),
+];
+
+/** Requester ids, bus << 8 | slot << 3: three devices behind root ports, then pcie.0 from slot 4. */
+const REQUESTER_IDS: Readonly<Record<string, number>> = Object.fromEntries(
+  MANY.map(({ name }, i) => {
+    if (i < 3) return [name, (i + 1) << 8];
+    const wide = WIDE.indexOf(name) + 1;
+    return [name, wide > 20 ? (wide - 17) << 8 : (i + 1) << 3];
+  }),
+);
+
+/** Scripts of pool/ and newer/ that ran on the set `many`. */
+const ON_MANY: ReadonlySet<string> = new Set([
+  "q01",
+  "q03",
+  "q04",
+  "q05",
+  "q06",
+  "q07",
+  "q08",
+  "q10",
+  "q13",
+  "q14",
+  "q15",
+]);
+/** Scripts that ran one after the other in one boot, where that can be seen (finding 16). */
+const ONE_BOOT: Readonly<Record<string, readonly string[]>> = {
+  newer: ["q01-lpi-cost-msix", "q03-fill-whole", "q04-fill-one-vector", "q05-short-grant"].concat([
+    "q07-five-each",
+    "q08-holes",
+    "q10-round",
+  ]),
+  older: ["q01-lpi-cost-msix", "q02-lpi-cost-msi", "q10-round"],
+};
+
+/** random-pool: another process holds 27 tables of 2,048, with a vector each. */
+const FILLER = WIDE.slice(0, 27).flatMap((name) => [
+  `@${name} open`,
+  `@${name} set MSIX 0 1 EVENTFD|TRIGGER -1`,
+]);
+/** On 7.2 the recorder's try-out at boot is still to be seen: n8 keeps its LPIs. */
+const PRIMER = ["@n8 open", "@n8 set MSIX 0 1 EVENTFD|TRIGGER -1", "@n8 close"];
+
+/** Decodes FOLDER/NAME.KERNEL-arm64[-v2m].jsonl; null for a name without that. */
+export function arm64RecordingName(path: string): RecordingName | null {
+  const [file, folder = ""] = path.split(/[\\/]/).reverse();
+  const match = /^(.+?)\.(6\.1|6\.12|7\.2)-arm64(-v2m)?\.jsonl$/.exec(file!);
+  if (match === null) return null;
+  const [, name, version, v2m] = match;
+  const kernel = `linux-${version}` as HostSpec["kernel"];
+  const boot = ONE_BOOT[folder] ?? [];
+  return {
+    key: `${folder}/${file}`,
+    script: `${name}.script`,
+    machine: arm64Machine(kernel, v2m === undefined ? "arm64-its" : "arm64-v2m", folder, name!),
+    before: boot.slice(0, Math.max(0, boot.indexOf(name!))).map((script) => `${script}.script`),
+    // Elsewhere what names x16 or y16 had a boot of its own.
+    inherits: folder === "nointxmask",
+  };
+}
+
+function arm64Machine(
+  kernel: HostSpec["kernel"],
+  platform: HostSpec["platform"],
+  folder: string,
+  name: string,
+): RecordedMachine {
+  const script = name.slice(0, 3);
+  const pool = folder === "pool" || folder === "newer";
+  const many = folder === "random-pool" || (pool && ON_MANY.has(script));
+  // q13 ran with pcie_ports=compat: root ports without services, and so without interrupts.
+  const ports = script === "q13" ? 0 : many ? 11 : 3;
+  return {
+    host: {
+      kernel,
+      platform,
+      cpus: 2,
+      irtes: 65_536,
+      vectorsPerCpu: 201,
+      retention: "cache",
+      nointxmask: folder === "nointxmask",
+      boot: { irtes: ports, irqs: BOOT_IRQS + ports, vectors: 0, reservations: 0, lines: [] },
+    },
+    devices: many ? MANY : RECORDED_DEVICES,
+    requesterIds: REQUESTER_IDS,
+    setUp: [...(kernel === "linux-7.2" ? PRIMER : []), ...(folder === "random-pool" ? FILLER : [])],
+  };
+}
