@@ -1,19 +1,21 @@
 /** A device's place in the machine: what its interrupts reach, and where lost ones are counted. */
 import type { FunctionFate, InterruptSink, PciIrqKind } from "../src/pci/types.ts";
+import type { DevicePlace } from "../src/scenario/types.ts";
 import { PCI_INTERRUPT_PIN } from "../src/uapi/pci-regs.ts";
 import { endedToMeter } from "./device/ended.ts";
 import type { DeviceMeter } from "./device/meter.ts";
 import type { PhysicalDevice } from "./device/types.ts";
-import { FIRST_PIRQ_PIN } from "./irq/ioapic-lines.ts";
 import type { ClientIrqs } from "./irq/irq-desc.ts";
 import type { IrqClient, IrqPool } from "./irq/types.ts";
 
 const SLOTS_PER_BUS = 32;
-const PIRQS = 4;
+/** INTA to INTD. */
+const PINS = 4;
 
 export class BusSlot implements IrqClient, InterruptSink {
   readonly physical: PhysicalDevice;
   readonly bdf: string;
+  readonly requester: string;
   readonly line: number;
   irqState?: ClientIrqs;
   intxInService = false;
@@ -23,12 +25,12 @@ export class BusSlot implements IrqClient, InterruptSink {
   constructor(physical: PhysicalDevice, index: number, pool: IrqPool) {
     this.physical = physical;
     this.#pool = pool;
-    const slot = (index + 1) % SLOTS_PER_BUS;
-    const bus = Math.floor((index + 1) / SLOTS_PER_BUS);
-    this.bdf = `0000:${hex2(bus)}:${hex2(slot)}.0`;
+    const { bdf, rootSlot } = physical.spec.place ?? nextPlace(index);
+    this.bdf = bdf;
+    const { bridge } = physical.spec;
+    this.requester = bridge === undefined ? bdf : `bridge ${bridge}`;
     const pin = physical.fn.configRead(PCI_INTERRUPT_PIN, 1);
-    // Pins are swizzled on their way up; the same pin of slots four apart shares a line.
-    this.line = pin === 0 ? -1 : FIRST_PIRQ_PIN + ((slot + pin - 1) % PIRQS);
+    this.line = pin === 0 ? -1 : pool.intxLine(rootSlot, swizzle(bdf, pin - 1));
     physical.fn.sink = this;
     pool.functionAdded(this);
   }
@@ -83,6 +85,19 @@ export class BusSlot implements IrqClient, InterruptSink {
       meter.pending(meter.row(kind, vector), "pending-host");
     }
   }
+}
+
+/** The machine's devices fill one bus after the other; slot 0 of bus 0 is the host bridge. */
+function nextPlace(index: number): DevicePlace {
+  const slot = (index + 1) % SLOTS_PER_BUS;
+  const bus = Math.floor((index + 1) / SLOTS_PER_BUS);
+  return { bdf: `0000:${hex2(bus)}:${hex2(slot)}.0`, rootSlot: bus === 0 ? slot : 0 };
+}
+
+/** pci_swizzle_interrupt_pin: the bridge before a device turns its pin by the device's slot. */
+function swizzle(bdf: string, pin: number): number {
+  const [, bus, slot] = bdf.split(/[:.]/).map((part) => Number.parseInt(part, 16));
+  return bus === 0 ? pin : (pin + slot!) % PINS;
 }
 
 function hex2(n: number): string {

@@ -7,6 +7,7 @@ import { Edu } from "./edu.ts";
 import { NecUsbXhci } from "./nec-usb-xhci.ts";
 import { Nvme, type NvmeExtra } from "./nvme.ts";
 import { Rocker } from "./rocker.ts";
+import { VirtioNet } from "./virtio-net.ts";
 
 /** A device at its power-on state, as firmware hands it to the host kernel. */
 export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
@@ -21,6 +22,8 @@ export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
       return new Rocker(spec, extra);
     case "nec-usb-xhci":
       return new NecUsbXhci(spec, extra);
+    case "virtio-net":
+      return new VirtioNet(spec, extra);
     default:
       return unreachable(spec.model);
   }

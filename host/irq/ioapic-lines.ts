@@ -18,6 +18,24 @@ import type { IrqAction, IrqClient } from "./types.ts";
 /** Four pins that slots take in turn: PIRQE to PIRQH of a q35, four SPIs of a virt machine. */
 export const FIRST_PIRQ_PIN = 20;
 
+/** Their like of a q35 that do not take turns. */
+const FIRST_FIXED_PIN = 16;
+const PINS = 4;
+/** Slots of a q35 from here on are wired to the fixed pins, but for the PCI bridge's. */
+const FIRST_FIXED_SLOT = 25;
+const PCI_BRIDGE_SLOT = 30;
+
+/** The same pin of slots four apart shares a line. */
+export function swizzledPin(slot: number, pin: number): number {
+  return FIRST_PIRQ_PIN + ((slot + pin) % PINS);
+}
+
+/** QEMU's q35: hw/i386/acpi-build.c, build_q35_routing_table. `pin` 0 is INTA. */
+export function q35IntxPin(slot: number, pin: number): number {
+  if (slot < FIRST_FIXED_SLOT) return swizzledPin(slot, pin);
+  return (slot === PCI_BRIDGE_SLOT ? FIRST_PIRQ_PIN : FIRST_FIXED_PIN) + pin;
+}
+
 /** note_interrupt looks at this many interrupts, and gives up on more unhandled ones than that. */
 export const SPURIOUS_WINDOW = 100_000;
 export const SPURIOUS_UNHANDLED_MAX = 99_900;

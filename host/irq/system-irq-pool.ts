@@ -9,6 +9,8 @@ import {
   type IoApicLine,
   type IoApicLines,
   type LinesEnv,
+  q35IntxPin,
+  swizzledPin,
 } from "./ioapic-lines.ts";
 import { ClientIrqs } from "./irq-desc.ts";
 import type { MsiParent } from "./msi-parent.ts";
@@ -162,6 +164,11 @@ export class SystemIrqPool implements IrqPool {
     } finally {
       if (irqs.holds(index) && this.#msi.canReserve(irqs)) this.#domain.returnVector(irqs, index);
     }
+  }
+
+  intxLine(rootSlot: number, pin: number): number {
+    // Without firmware it is a virt machine, which knows no other slots than swizzled ones.
+    return this.#lineIrqs === null ? q35IntxPin(rootSlot, pin) : swizzledPin(rootSlot, pin);
   }
 
   *openLine(client: IrqClient): Process<number> {

@@ -69,6 +69,8 @@ export interface IrqPool {
   /** free_irq: waits for running handlers; the irq stays allocated. */
   freeIrq(client: IrqClient, index: number): Process;
 
+  /** The line that a pin (0 is INTA) of a slot on the root bus is wired to. */
+  intxLine(rootSlot: number, pin: number): number;
   /** pci_enable_device's acpi_register_gsi at open: 0 or -ENOMEM; counted per line. */
   openLine(client: IrqClient): Process<number>;
   closeLine(client: IrqClient): Process;

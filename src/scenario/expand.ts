@@ -5,7 +5,7 @@ import { DEVICE_MODELS } from "./models.ts";
 import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { expandTimeline } from "./timeline.ts";
-import type { DeviceSpec, GuestSpec, Scenario, WorkloadSpec } from "./types.ts";
+import type { DeviceSpec, GuestSpec, HostSpec, Scenario, WorkloadSpec } from "./types.ts";
 
 type Report = (issue: Issue) => void;
 
@@ -40,7 +40,7 @@ export function expandScenario(
   const scenario: Scenario = {
     name: document.name ?? fallbackName,
     seed: document.seed,
-    host: document.host,
+    host: expandHost(document.host, report),
     devices: devices.map(({ spec }) => spec),
     guests: guests.map(({ spec }) => spec),
     duration: document.duration,
@@ -51,6 +51,17 @@ export function expandScenario(
     expect: document.expect,
   };
   return { scenario, issues };
+}
+
+/** Entries of a table: VT-d has one for the machine, AMD-Vi tables of 2^n up to 2048. */
+function expandHost(host: ScenarioDocument["host"], report: Report): HostSpec {
+  const amd = host.platform === "x86-amd";
+  const irtes = host.irtes ?? (amd ? 512 : 65_536);
+  if (amd && (irtes > 2048 || (irtes & (irtes - 1)) !== 0)) {
+    const message = `AMD-Vi has no table of ${irtes} entries`;
+    report({ path: ["host", "irtes"], message, hint: "use 512, or a power of two up to 2048" });
+  }
+  return { ...host, irtes };
 }
 
 interface Placed<T> {
@@ -93,7 +104,13 @@ function expandDevice(entry: DeviceEntry, index: number, report: Report): Placed
   }
   const msixVectors = entry.msixVectors ?? model.msixVectors;
   return numbered(entry.name, entry.count).map((name) => ({
-    spec: { name, model: entry.model, msixVectors, msiVectors },
+    spec: {
+      name,
+      model: entry.model,
+      msixVectors,
+      msiVectors,
+      ...(entry.bridge === undefined ? {} : { bridge: entry.bridge }),
+    },
     path,
   }));
 }

@@ -18,5 +18,6 @@ export const DEVICE_MODELS: Readonly<Record<DeviceSpec["model"], DeviceModel>> =
   edu: { msixVectors: 0, msiVectors: 1, resizable: false, intx: true, driver: "edu" },
   e1000e: { msixVectors: 5, msiVectors: 1, resizable: false, intx: true, driver: null },
   rocker: { msixVectors: 16, msiVectors: 0, resizable: true, intx: false, driver: null },
+  "virtio-net": { msixVectors: 3, msiVectors: 0, resizable: true, intx: true, driver: null },
   "nec-usb-xhci": { msixVectors: 16, msiVectors: 16, resizable: true, intx: true, driver: null },
 };

@@ -53,16 +53,20 @@ const host = z.strictObject({
     .default("linux-6.12")
     .meta({ description: "Whose answers vfio-pci gives; 6.12 adds MSI-X vectors one by one." }),
   platform: z
-    .enum(["x86-vtd", "x86-flat"])
+    .enum(["x86-vtd", "x86-amd", "x86-flat"])
     .default("x86-vtd")
-    .meta({ description: "With VT-d interrupt remapping, or without any." }),
+    .meta({ description: "With interrupt remapping by VT-d or AMD-Vi, or without any." }),
   cpus: z.int().min(1).max(512).default(4),
   irtes: z
     .int()
     .min(64)
     .max(65_536)
-    .default(65_536)
-    .meta({ description: "Entries of the interrupt remapping table; all devices share it." }),
+    .optional()
+    .meta({
+      description:
+        "Entries of an interrupt remapping table. VT-d: one for all devices, 65536 by default; " +
+        "AMD-Vi: one for each device (or bridge), 512 by default, at most 2048, a power of two.",
+    }),
   vectorsPerCpu: z.int().min(16).max(201).default(201),
   retention: z
     .enum(["cache"])
@@ -77,7 +81,7 @@ const host = z.strictObject({
 const device = z.strictObject({
   name,
   count,
-  model: z.enum(["nvme", "edu", "e1000e", "rocker", "nec-usb-xhci"]),
+  model: z.enum(["nvme", "edu", "e1000e", "rocker", "nec-usb-xhci", "virtio-net"]),
   msixVectors: z
     .int()
     .min(0)
@@ -90,6 +94,9 @@ const device = z.strictObject({
     .max(32)
     .optional()
     .meta({ description: "MSI vectors the capability offers, 0 for none; default: the model's." }),
+  bridge: name.optional().meta({
+    description: "The PCIe-to-PCI bridge it is behind; AMD-Vi has one table for all behind one.",
+  }),
 });
 
 const workload = z.strictObject({

@@ -46,13 +46,24 @@ export interface HostSpec {
   readonly boot?: BootUse;
 }
 
+/** Where a device sits; default: in the next free slot of the root bus. */
+export interface DevicePlace {
+  /** As Linux names it: 0000:00:04.0. */
+  readonly bdf: string;
+  /** Slot on the root bus that its INTx arrives in: its own, or that of the port before it. */
+  readonly rootSlot: number;
+}
+
 export interface DeviceSpec {
   readonly name: string;
-  readonly model: "nvme" | "edu" | "e1000e" | "rocker" | "nec-usb-xhci";
+  readonly model: "nvme" | "edu" | "e1000e" | "rocker" | "nec-usb-xhci" | "virtio-net";
   /** MSI-X table size, 0 for none. */
   readonly msixVectors: number;
   /** MSI vectors the capability offers, 0 for none. */
   readonly msiVectors: number;
+  /** A PCIe-to-PCI bridge before it, by name: the IOMMU cannot tell devices behind it apart. */
+  readonly bridge?: string;
+  readonly place?: DevicePlace;
 }
 
 export interface WorkloadSpec {
