@@ -5,11 +5,13 @@
 import { assert } from "../../src/base/assert.ts";
 import { Bitmap } from "../../src/base/bitmap.ts";
 import { ENOMEM, ENOSPC } from "../../src/base/errno.ts";
+import type { TableInspection } from "../../src/run/contract.ts";
 import type { KernelBug } from "../../src/scenario/types.ts";
 import type { Tracer } from "../../src/trace/trace.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import { LpiRanges } from "./lpi-ranges.ts";
 import { roundUpPowerOfTwo } from "./msi-parent.ts";
+import { BOOT_HOLDER, type Holder, type Shortage, type Shortages } from "./shortage.ts";
 
 /** struct its_device: one requester id, its events and the LPIs behind them. */
 export class ItsDevice {
@@ -19,27 +21,25 @@ export class ItsDevice {
   /** Seen by more than one msi_prepare: the ITS takes it for an aliased id and never frees it. */
   shared = false;
 
-  constructor(irqs: ClientIrqs, lpiBase: number, lpis: number) {
+  /** Why the block is smaller than wanted; null where it is not. */
+  readonly short: Shortage | null;
+
+  constructor(irqs: ClientIrqs, lpiBase: number, lpis: number, short: Shortage | null) {
     this.irqs = irqs;
     this.lpiBase = lpiBase;
     this.events = new Bitmap(lpis);
+    this.short = short;
   }
 
   get lpis(): number {
     return this.events.size;
-  }
-
-  /** LPIs behind which there is no handler. */
-  get idle(): number {
-    let busy = 0;
-    for (const action of this.irqs.actions) if (action !== null) busy++;
-    return this.lpis - busy;
   }
 }
 
 export interface GicItsOptions {
   readonly lpis: number;
   readonly tracer: Tracer;
+  readonly shortages: Shortages;
   /**
    * Since Linux 6.16 an ITS device lives as long as the function's MSI domain; before, it went
    * with its last event.
@@ -50,7 +50,7 @@ export interface GicItsOptions {
 }
 
 export class GicIts {
-  readonly name = "ITS0";
+  readonly name = "ITS0 LPIs";
   readonly #ranges: LpiRanges;
   readonly #devices = new Map<ClientIrqs, ItsDevice>();
   readonly #options: GicItsOptions;
@@ -78,6 +78,11 @@ export class GicIts {
       if (!device.shared && device.events.weight === used) kept += device.lpis;
     }
     return kept;
+  }
+
+  inspect(): TableInspection[] {
+    const { name, size, used } = this;
+    return [{ name, size, used, free: this.#ranges.ranges() }];
   }
 
   /** A port of the machine's own takes one LPI for good. */
@@ -112,12 +117,13 @@ export class GicIts {
     const device = this.#devices.get(irqs);
     assert(device !== undefined, () => `${irqs.client.bdf} has events before its_msi_prepare`);
     const block = roundUpPowerOfTwo(count);
-    const first = device.events.findZeroArea(block, block);
+    const { events } = device;
+    const first = block === 1 ? events.findNextZero() : events.findZeroArea(block, block);
     if (first < 0) {
       this.#eventsShort(device, count);
       return -ENOSPC;
     }
-    device.events.setRange(first, block);
+    events.setRange(first, block);
     return device.lpiBase + first;
   }
 
@@ -147,15 +153,16 @@ export class GicIts {
   }
 
   #createDevice(irqs: ClientIrqs, vectors: number): boolean {
-    const { tracer } = this.#options;
+    const { tracer, shortages } = this.#options;
     const name = irqs.client.fn.name;
     tracer.emit("its_create_device", { device: name, nvecs: vectors });
     const block = this.#ranges.allocHalving(vectors);
     const { base, count } = block ?? { base: 0, count: 0 };
     tracer.emit("its_create_device_return", { device: name, base, nr: count });
-    if (count < vectors) this.#lpisShort(name, vectors, count);
+    const short = count < vectors ? this.#lpisShort(irqs, vectors, count) : null;
+    if (short !== null) shortages.note("its_lpi_alloc_short", short);
     if (block === null) return false;
-    this.#devices.set(irqs, new ItsDevice(irqs, base, count));
+    this.#devices.set(irqs, new ItsDevice(irqs, base, count, short));
     return true;
   }
 
@@ -167,39 +174,38 @@ export class GicIts {
   }
 
   /** What the kernel does not say: why a block is small, and who sits on the LPIs. */
-  #lpisShort(asker: string, asked: number, granted: number): void {
-    let most: ItsDevice | null = null;
-    let idle = 0;
-    for (const device of this.#devices.values()) {
-      idle += device.idle;
-      if (most === null || device.lpis > most.lpis) most = device;
+  #lpisShort(asker: ClientIrqs, asked: number, largest: number): Shortage {
+    let most: Holder = BOOT_HOLDER;
+    let mostEntries = 0;
+    for (const { irqs, lpis } of this.#devices.values()) {
+      if (lpis > mostEntries) [most, mostEntries] = [irqs, lpis];
     }
-    this.#options.tracer.emit("lpi_alloc_short", {
-      table: `${this.name} LPIs`,
-      asked,
-      granted,
-      for: asker,
-      used: this.used - granted,
-      size: this.size,
-      longest: granted > 0 ? granted : this.#ranges.longest,
-      idle,
-      most: most?.irqs.client.bdf ?? "nobody",
-      mostEntries: most?.lpis ?? 0,
-      mostIdle: most?.idle ?? 0,
-    });
+    const used = this.used - largest;
+    const { size, name: table } = this;
+    return { table, size, used, asked, largest, for: asker.name, most, mostEntries };
   }
 
-  /** The function's own block has no room: it was granted short, or a leak blocks its tail. */
-  #eventsShort(device: ItsDevice, asked: number): void {
-    const { events, irqs, lpis } = device;
-    this.#options.tracer.emit("its_alloc_device_irq_failed", {
-      table: `${this.name} events of ${irqs.client.bdf}`,
-      asked,
-      for: irqs.client.fn.name,
+  /** The function's own block has no room: it was granted short, or a leak blocks a part of it. */
+  #eventsShort({ irqs, events, lpis: size, short }: ItsDevice, asked: number): void {
+    const { shortages } = this.#options;
+    const leaked = events.weight - irqs.count;
+    shortages.note("its_alloc_device_irq_failed", {
+      table: `${this.name} events of ${irqs.name}`,
+      size,
       used: events.weight,
-      size: lpis,
-      leaked: events.weight - irqs.count,
-      shared: device.shared ? 1 : 0,
+      asked,
+      largest: longestBlock(events, asked),
+      for: irqs.name,
+      most: leaked > 0 ? { name: `${irqs.name}, leaked`, armed: () => 0 } : irqs,
+      mostEntries: leaked > 0 ? leaked : irqs.count,
     });
+    if (short !== null && leaked === 0) shortages.because(short);
   }
+}
+
+/** The largest aligned power of two of free events below `asked`. */
+function longestBlock(events: Bitmap, asked: number): number {
+  let block = 2 ** (31 - Math.clz32(asked));
+  while (block >= 1 && events.findZeroArea(block, block) < 0) block = Math.floor(block / 2);
+  return block;
 }

@@ -2,14 +2,14 @@
  * PCI MSI and MSI-X over a GICv2m frame: a row of SPIs, one a vector
  * (drivers/irqchip/irq-gic-v2m.c, as stable 6.12 has it: a run takes exactly its length).
  */
-import { assert } from "../../src/base/assert.ts";
-import { Bitmap } from "../../src/base/bitmap.ts";
 import { ENOSPC } from "../../src/base/errno.ts";
-import type { Tracer } from "../../src/trace/trace.ts";
+import type { TableInspection } from "../../src/run/contract.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { IrqNumbers } from "./irq-numbers.ts";
 import type { MsiMessage, MsiParent } from "./msi-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
+import { EntryTable } from "./remapping.ts";
+import { BOOT_HOLDER, type Holder, type Shortages } from "./shortage.ts";
 
 /** QEMU's virt machine: one frame, interrupt ids 80..143 (MSI_TYPER). */
 export const V2M_SPI_BASE = 80;
@@ -19,87 +19,59 @@ const V2M_MSI_SETSPI_NS = 0x08020040;
 
 /** One frame's SPIs. */
 export class V2mFrame {
-  readonly name = "GICv2m SPIs";
-  readonly #spis: Bitmap;
-  readonly #holders = new Map<ClientIrqs, number>();
-  readonly #tracer: Tracer;
+  readonly #spis: EntryTable;
+  readonly #shortages: Shortages;
 
-  constructor(spis: number, tracer: Tracer) {
-    this.#spis = new Bitmap(spis);
-    this.#tracer = tracer;
+  constructor(spis: number, shortages: Shortages) {
+    this.#spis = new EntryTable("GICv2m SPIs", spis);
+    this.#shortages = shortages;
   }
 
   get used(): number {
-    return this.#spis.weight;
+    return this.#spis.used;
   }
 
   get size(): number {
     return this.#spis.size;
   }
 
+  inspect(): TableInspection[] {
+    return [this.#spis.inspect()];
+  }
+
   /** A port of the machine's own takes one SPI for good. */
   takeAtBoot(): boolean {
-    return this.#take(1) >= 0;
+    return this.#take(1, BOOT_HOLDER) >= 0;
   }
 
   /** gicv2m_irq_domain_alloc: the first SPI of a run of `count`, or -ENOSPC. */
   alloc(irqs: ClientIrqs, count: number): number {
-    const offset = this.#take(count);
-    if (offset < 0) {
-      this.#failed(irqs, count);
-      return -ENOSPC;
-    }
-    this.#holders.set(irqs, (this.#holders.get(irqs) ?? 0) + count);
-    return V2M_SPI_BASE + offset;
+    const offset = this.#take(count, irqs);
+    if (offset >= 0) return V2M_SPI_BASE + offset;
+    this.#shortages.note("v2m_alloc_failed", this.#spis.shortage(count, irqs.name));
+    return -ENOSPC;
   }
 
   release(irqs: ClientIrqs, spi: number, count: number): void {
-    const offset = spi - V2M_SPI_BASE;
-    assert(this.#spis.test(offset), () => `SPI ${spi} is free already`);
-    this.#spis.clearRange(offset, count);
-    const left = this.#holders.get(irqs)! - count;
-    if (left === 0) this.#holders.delete(irqs);
-    else this.#holders.set(irqs, left);
+    this.#spis.giveBack(spi - V2M_SPI_BASE, count, irqs);
   }
 
   /** bitmap_find_next_zero_area_off: aligned as MSI's data wants it, by the interrupt's number. */
-  #take(count: number): number {
+  #take(count: number, holder: Holder): number {
+    const { bitmap } = this.#spis;
     const mask = count - 1;
     const shift = V2M_SPI_BASE & mask;
-    let from = 0;
-    for (;;) {
-      const free = this.#spis.findNextZero(from);
-      if (free < 0) return -1;
+    for (let free = bitmap.findNextZero(); free >= 0; ) {
       const start = ((free + shift + mask) & ~mask) - shift;
-      if (start + count > this.#spis.size) return -1;
-      const taken = this.#spis.findNextSet(start);
+      if (start + count > bitmap.size) return -1;
+      const taken = bitmap.findNextSet(start);
       if (taken < 0 || taken >= start + count) {
-        this.#spis.setRange(start, count);
+        this.#spis.take(start, count, holder);
         return start;
       }
-      from = taken + 1;
+      free = bitmap.findNextZero(taken + 1);
     }
-  }
-
-  #failed(irqs: ClientIrqs, asked: number): void {
-    let most: ClientIrqs | null = null;
-    let entries = 0;
-    for (const [holder, count] of this.#holders) {
-      if (count <= entries) continue;
-      most = holder;
-      entries = count;
-    }
-    const busy = most?.actions.filter((action) => action !== null).length ?? 0;
-    this.#tracer.emit("v2m_alloc_failed", {
-      table: this.name,
-      asked,
-      for: irqs.client.fn.name,
-      used: this.used,
-      size: this.size,
-      most: most?.client.bdf ?? "nobody",
-      mostEntries: entries,
-      mostIdle: entries - busy,
-    });
+    return -1;
   }
 }
 

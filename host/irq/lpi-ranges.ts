@@ -30,9 +30,9 @@ export class LpiRanges {
     return this.#free;
   }
 
-  /** Length of the longest free range. */
-  get longest(): number {
-    return this.#ranges.reduce((longest, { span }) => Math.max(longest, span), 0);
+  /** Free ranges, ascending, last LPI inclusive. */
+  ranges(): { first: number; last: number }[] {
+    return this.#ranges.map(({ base, span }) => ({ first: base, last: base + span - 1 }));
   }
 
   /** The first LPI of a block of `count`, or -1 where no free range is that long. */

@@ -1,6 +1,6 @@
 /** Named platforms: which domains a machine's interrupts pass, and how much its boot has taken. */
 import { UsageError } from "../../src/base/errors.ts";
-import type { MachineEnv } from "../../src/run/contract.ts";
+import type { MachineEnv, TableInspection } from "../../src/run/contract.ts";
 import type { BootUse, HostSpec, Platform } from "../../src/scenario/types.ts";
 import { kernelProfile } from "../kernel-profile.ts";
 import { AmdIrqRemapping, IRQS_PER_TABLE_2K } from "./amd-vi.ts";
@@ -84,34 +84,42 @@ function x86Pool(host: HostSpec, env: IrqPoolEnv, build: BuildRemapping): System
     lines: new IoApicLines({ clock, costs, tracer, parent, samples }, boot.lines),
     domain: new MsiDomain(vectors, remapping, numbers, samples, costs.iecFlush),
     dynamicMsix: kernelProfile(host.kernel).dynamicMsix,
-    x86: { matrix, remapping, shortages },
+    shortages,
+    tables: remapping,
+    x86: { matrix, remapping },
   });
 }
 
 function itsPool(host: HostSpec, env: IrqPoolEnv): SystemIrqPool {
   const { itsBlocks } = kernelProfile(host.kernel);
+  const shortages = new Shortages(env.tracer);
   const its = new GicIts({
     lpis: host.lpis ?? LPIS,
     tracer: env.tracer,
+    shortages,
     teardownWithDomain: itsBlocks === "domain",
     fixed: host.fixed ?? [],
   });
-  return arm64Pool(host, env, its, (numbers, samples) => {
+  return arm64Pool(host, env, { table: its, shortages }, (numbers, samples) => {
     return new ItsMsiDomain(its, itsBlocks, numbers, samples);
   });
 }
 
 function v2mPool(host: HostSpec, env: IrqPoolEnv): SystemIrqPool {
-  const frame = new V2mFrame(V2M_SPIS, env.tracer);
-  return arm64Pool(host, env, frame, (numbers, samples) => {
+  const shortages = new Shortages(env.tracer);
+  const frame = new V2mFrame(V2M_SPIS, shortages);
+  return arm64Pool(host, env, { table: frame, shortages }, (numbers, samples) => {
     return new V2mMsiDomain(frame, numbers, samples);
   });
 }
 
+/** Interrupt ids of a GIC, some of which the machine's own ports take. */
+type BootTable = SharedTable & { takeAtBoot(): boolean; inspect(): TableInspection[] };
+
 function arm64Pool(
   host: HostSpec,
   { clock, costs, tracer }: IrqPoolEnv,
-  table: SharedTable & { takeAtBoot(): boolean },
+  { table, shortages }: { table: BootTable; shortages: Shortages },
   domain: (numbers: IrqNumbers, samples: PoolSamples) => MsiParent,
 ): SystemIrqPool {
   const boot = host.boot ?? RECORDED_ARM64_BOOT_USE;
@@ -128,6 +136,8 @@ function arm64Pool(
     lines: new IoApicLines(env, boot.lines),
     domain: domain(new IrqNumbers(boot.irqs, 1), samples),
     dynamicMsix: kernelProfile(host.kernel).dynamicMsix,
+    shortages,
+    tables: table,
     lineIrqs: RECORDED_ARM64_LINE_IRQS,
   });
 }

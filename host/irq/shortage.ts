@@ -28,6 +28,14 @@ export interface Shortage {
   readonly mostEntries: number;
 }
 
+/** Trace points of failures. */
+export type ShortagePoint =
+  | "irte_alloc_failed"
+  | "irq_vector_alloc_failed"
+  | "its_lpi_alloc_short"
+  | "its_alloc_device_irq_failed"
+  | "v2m_alloc_failed";
+
 /** Tells each failure as it happens, and keeps the last one of each device for its short grant. */
 export class Shortages {
   readonly #tracer: Tracer;
@@ -37,9 +45,14 @@ export class Shortages {
     this.#tracer = tracer;
   }
 
-  note(point: "irte_alloc_failed" | "irq_vector_alloc_failed", shortage: Shortage): void {
-    this.#last.set(shortage.for, shortage);
+  note(point: ShortagePoint, shortage: Shortage): void {
+    this.because(shortage);
     this.#tracer.emit(point, shortageArgs(shortage));
+  }
+
+  /** An older shortage, told when it happened, is the reason for what fails now. */
+  because(shortage: Shortage): void {
+    this.#last.set(shortage.for, shortage);
   }
 
   /** A driver's request is over: if it got less than it asked for, says why. */

@@ -1,7 +1,7 @@
 /** The pool as drivers see it: PCI/MSI and request_irq of one machine, over its domains. */
 import { assert } from "../../src/base/assert.ts";
 import { EBUSY, EINVAL, ENODEV } from "../../src/base/errno.ts";
-import type { PoolInspection, PoolReport } from "../../src/run/contract.ts";
+import type { PoolInspection, PoolReport, TableInspection } from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import { PCI_COMMAND, PCI_INTERRUPT_LINE } from "../../src/uapi/pci-regs.ts";
 import {
@@ -24,7 +24,6 @@ import type { VectorMatrix } from "./vector-matrix.ts";
 export interface X86Tables {
   readonly matrix: VectorMatrix;
   readonly remapping: IrqRemapping | null;
-  readonly shortages: Shortages;
 }
 
 export interface SystemIrqPoolOptions {
@@ -32,6 +31,9 @@ export interface SystemIrqPoolOptions {
   readonly domain: MsiParent;
   /** What the kernel can; the domain must be able to, too. */
   readonly dynamicMsix: boolean;
+  readonly shortages: Shortages;
+  /** What all functions share beneath the domain: remapping entries, LPIs, SPIs. */
+  readonly tables: { inspect(): TableInspection[] } | null;
   readonly x86?: X86Tables;
   /**
    * Linux irq numbers of the INTx pins from FIRST_PIRQ_PIN up, on a machine without firmware: the
@@ -44,15 +46,20 @@ export class SystemIrqPool implements IrqPool {
   readonly canAllocDynamically: boolean;
   readonly #env: LinesEnv;
   readonly #domain: MsiParent;
+  readonly #shortages: Shortages;
+  readonly #tables: { inspect(): TableInspection[] } | null;
   readonly #x86: X86Tables | null;
   readonly #lineIrqs: readonly number[] | null;
   readonly #msi: PciMsi;
   readonly #lines: IoApicLines;
 
-  constructor({ lines, domain, dynamicMsix, x86, lineIrqs }: SystemIrqPoolOptions) {
+  constructor(options: SystemIrqPoolOptions) {
+    const { lines, domain, dynamicMsix, shortages, tables, x86, lineIrqs } = options;
     const { env } = lines;
     this.canAllocDynamically = dynamicMsix && domain.dynamicMsix;
     this.#env = env;
+    this.#shortages = shortages;
+    this.#tables = tables;
     this.#x86 = x86 ?? null;
     this.#lineIrqs = lineIrqs ?? null;
     this.#domain = domain;
@@ -92,7 +99,7 @@ export class SystemIrqPool implements IrqPool {
         ? yield* this.#msi.enableMsixRange(irqs, min, max)
         : yield* this.#msi.enableMsiRange(irqs, min, max);
     tracer.emit("pci_alloc_irq_vectors_return", { device, ret });
-    this.#x86?.shortages.settle(irqs, { device, kind, asked: max, got: ret });
+    this.#shortages.settle(irqs, { device, kind, asked: max, got: ret });
     return ret;
   }
 
@@ -109,7 +116,7 @@ export class SystemIrqPool implements IrqPool {
     const irqs = this.#irqsOf(client);
     const ret = yield* this.#msi.msixAllocIrqAt(irqs, index);
     const got = ret === 0 ? 1 : ret;
-    this.#x86?.shortages.settle(irqs, { device: client.fn.name, kind: "msix", asked: 1, got });
+    this.#shortages.settle(irqs, { device: client.fn.name, kind: "msix", asked: 1, got });
     return ret;
   }
 
@@ -142,7 +149,7 @@ export class SystemIrqPool implements IrqPool {
       const got = this.#domain.assignVector(irqs, index);
       if (got < 0) {
         const kind = irqs.kind!;
-        this.#x86?.shortages.settle(irqs, { device: client.fn.name, kind, asked: 1, got });
+        this.#shortages.settle(irqs, { device: client.fn.name, kind, asked: 1, got });
         return got;
       }
     }
@@ -256,17 +263,16 @@ export class SystemIrqPool implements IrqPool {
   }
 
   inspect(): PoolInspection {
-    const { matrix, remapping } = this.#x86 ?? { matrix: null, remapping: null };
     return {
       irqs: this.#env.samples.irqs,
       lines: this.#lines.opened,
-      matrix: matrix?.inspect() ?? null,
-      tables: remapping?.inspect() ?? [],
+      matrix: this.#x86?.matrix.inspect() ?? null,
+      tables: this.#tables?.inspect() ?? [],
     };
   }
 
   #lineShort({ fn }: IrqClient, line: IoApicLine, got: number): void {
-    this.#x86?.shortages.settle(line, { device: fn.name, kind: "intx", asked: 1, got });
+    this.#shortages.settle(line, { device: fn.name, kind: "intx", asked: 1, got });
   }
 
   #lineIrq({ line }: IrqClient): number {

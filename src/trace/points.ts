@@ -25,7 +25,7 @@ export const TRACE_POINTS = [
   "its_create_device",
   "its_create_device_return",
   "its_alloc_device_irq_failed",
-  "lpi_alloc_short",
+  "its_lpi_alloc_short",
   "free_lpi_range",
   "v2m_alloc_failed",
   // Host kernel: KVM
