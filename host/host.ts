@@ -147,6 +147,7 @@ class Host implements HostMachine {
       armed: vfio.opened?.msi.armed() ?? [],
       intx: vfio.opened?.intx.enabled ?? false,
       config: slot.fn.config.bytes.slice(),
+      irqFile: this.#pool.irqFile(slot),
     };
   }
 

@@ -138,7 +138,7 @@ function arm64Pool(
     dynamicMsix: kernelProfile(host.kernel).dynamicMsix,
     shortages,
     tables: table,
-    lineIrqs: RECORDED_ARM64_LINE_IRQS,
+    lineIrqs: boot.lineIrqs ?? RECORDED_ARM64_LINE_IRQS,
   });
 }
 

@@ -82,6 +82,8 @@ export interface DeviceInspection {
   readonly intx: boolean;
   /** The hardware's configuration space, a copy. */
   readonly config: Uint8Array;
+  /** sysfs `irq`: the first MSI's Linux irq number, or the INTx line's. */
+  readonly irqFile: number;
 }
 
 /** One table of interrupt remapping entries. */

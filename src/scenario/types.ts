@@ -12,6 +12,8 @@ export interface BootUse {
   readonly reservations: number;
   /** INTx lines (IO-APIC pins) that the ports hold open; their entries are among `irtes`. */
   readonly lines: readonly number[];
+  /** arm64: Linux irq numbers of the four INTx lines; default: as recorded. */
+  readonly lineIrqs?: readonly number[];
 }
 
 /** x86 with VT-d, AMD-Vi or no remapping; QEMU's arm64 virt machine with an ITS or a GICv2m. */
