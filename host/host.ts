@@ -18,7 +18,7 @@ import { TraceRecorder } from "../src/trace/trace.ts";
 import { BusSlot } from "./bus-slot.ts";
 import { DeviceMeter, MeterStorage } from "./device/meter.ts";
 import { createDevice } from "./device/registry.ts";
-import { createIrqPool } from "./irq/platform.ts";
+import { createIrqPool, unmappedRead } from "./irq/platform.ts";
 import type { IrqPool } from "./irq/types.ts";
 import { kernelProfile } from "./kernel-profile.ts";
 import { type RingDoorbell, VmProcess } from "./process/vm-process.ts";
@@ -67,7 +67,7 @@ class Host implements HostMachine {
       nointxmask: spec.nointxmask,
     };
     for (const [index, device] of devices.entries()) {
-      const physical = createDevice(device, { env });
+      const physical = createDevice(device, { env, unmappedRead: unmappedRead(spec.platform) });
       const slot = new BusSlot(physical, index, pool);
       const vfio = new VfioPciDevice(vfioHost, physical, slot);
       this.#devices.set(device.name, { slot, vfio });

@@ -11,6 +11,8 @@ export interface DeviceExtra {
   readonly env?: DeviceEnv;
   /** The device sits behind a root port, not on the root complex. */
   readonly behindRootPort?: boolean;
+  /** What a read gives that nothing decodes: 0 on QEMU's q35, ones on its arm64 virt machine. */
+  readonly unmappedRead?: number;
 }
 
 /** Command register as SeaBIOS and Linux leave it: I/O and memory on, SERR#, no bus master. */
@@ -24,11 +26,13 @@ export abstract class Device implements PhysicalDevice {
   meter: DeviceMeter | null = null;
   quietDoorbell: ((index: number, quiet: boolean) => void) | null = null;
   protected env: DeviceEnv | null;
+  readonly #unmappedRead: number;
 
   protected constructor(spec: DeviceSpec, options: PciFunctionOptions, extra: DeviceExtra) {
     this.spec = spec;
     this.fn = new PciFunction(options);
     this.env = extra.env ?? null;
+    this.#unmappedRead = extra.unmappedRead ?? 0;
   }
 
   get doorbells(): number {
@@ -51,6 +55,10 @@ export abstract class Device implements PhysicalDevice {
       const pba = offset - msix.pba.offset;
       if (bar === msix.pba.bar && pba >= 0 && pba < msix.pbaBytes) {
         return BigInt(this.fn.pbaRead(pba, size));
+      }
+      // Registers are in BAR 0: where MSI-X has a BAR of its own there is nothing else in it.
+      if (bar === msix.table.bar && bar !== 0) {
+        return BigInt(this.#unmappedRead) & (2n ** BigInt(8 * size) - 1n);
       }
     }
     return BigInt(this.readRegister(bar, offset, size) >>> 0);

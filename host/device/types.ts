@@ -19,7 +19,7 @@ export interface PhysicalDevice {
   readonly fn: PciFunction;
   /** Counts and stamps; set while the device belongs to a guest, else null. */
   meter: DeviceMeter | null;
-  /** A BAR register access that reaches the device; size 1, 2, 4 or 8; unmapped reads give 0. */
+  /** A BAR register access that reaches the device; size 1, 2, 4 or 8. */
   barRead(bar: number, offset: number, size: number): bigint;
   barWrite(bar: number, offset: number, size: number, value: bigint): void;
   /**

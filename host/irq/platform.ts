@@ -21,6 +21,11 @@ import { SystemIrqPool } from "./system-irq-pool.ts";
 import { VectorMatrix } from "./vector-matrix.ts";
 import { IrTable } from "./vtd.ts";
 
+/** What a host bridge answers where nothing decodes an address: the q35's, or the virt machine's. */
+export function unmappedRead(platform: Platform): number {
+  return platform === "arm64-its" || platform === "arm64-v2m" ? 0xffffffff : 0;
+}
+
 /** What the pool needs of the machine. */
 export type IrqPoolEnv = Pick<MachineEnv, "clock" | "costs" | "tracer">;
 

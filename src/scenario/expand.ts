@@ -61,7 +61,17 @@ function expandHost(host: ScenarioDocument["host"], report: Report): HostSpec {
     const message = `AMD-Vi has no table of ${irtes} entries`;
     report({ path: ["host", "irtes"], message, hint: "use 512, or a power of two up to 2048" });
   }
-  return { ...host, irtes };
+  const { lpis, fixed, ...rest } = host;
+  if (lpis !== undefined && host.platform !== "arm64-its") {
+    const hint = "leave it out, or use platform: arm64-its";
+    report({ path: ["host", "lpis"], message: `${host.platform} has no LPIs`, hint });
+  }
+  return {
+    ...rest,
+    irtes,
+    ...(lpis === undefined ? {} : { lpis }),
+    ...(fixed === undefined ? {} : { fixed }),
+  };
 }
 
 interface Placed<T> {

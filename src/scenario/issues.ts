@@ -46,6 +46,7 @@ const LIMIT_REASONS: Readonly<Record<string, string>> = {
   vcpus: "a guest has 1 to 32 vCPUs",
   irtes:
     "a VT-d table has up to 65536 entries, of which the machine needs some itself; AMD-Vi up to 2048",
+  lpis: "an ITS has at most 57344 LPIs in use, of which the machine needs some itself",
   vectorsPerCpu: "x86 leaves about 200 of its 256 vectors to devices",
 };
 

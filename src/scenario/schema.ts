@@ -49,13 +49,17 @@ const count = z.int().min(1).max(4096).optional().meta({
 
 const host = z.strictObject({
   kernel: z
-    .enum(["linux-6.1", "linux-6.12"])
+    .enum(["linux-6.1", "linux-6.12", "linux-7.2"])
     .default("linux-6.12")
     .meta({ description: "Whose answers vfio-pci gives; 6.12 adds MSI-X vectors one by one." }),
   platform: z
-    .enum(["x86-vtd", "x86-amd", "x86-flat"])
+    .enum(["x86-vtd", "x86-amd", "x86-flat", "arm64-its", "arm64-v2m"])
     .default("x86-vtd")
-    .meta({ description: "With interrupt remapping by VT-d or AMD-Vi, or without any." }),
+    .meta({
+      description:
+        "x86 with interrupt remapping by VT-d or AMD-Vi, or without any; arm64 with a GICv3 ITS " +
+        "or with a GICv2m frame of 64 SPIs.",
+    }),
   cpus: z.int().min(1).max(512).default(4),
   irtes: z
     .int()
@@ -67,6 +71,12 @@ const host = z.strictObject({
         "Entries of an interrupt remapping table. VT-d: one for all devices, 65536 by default; " +
         "AMD-Vi: one for each device (or bridge), 512 by default, at most 2048, a power of two.",
     }),
+  lpis: z
+    .int()
+    .min(64)
+    .max(57_344)
+    .optional()
+    .meta({ description: "LPIs of the ITS, which all devices share; 57344 by default." }),
   vectorsPerCpu: z.int().min(16).max(201).default(201),
   retention: z
     .enum(["cache"])
@@ -76,6 +86,10 @@ const host = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: "vfio-pci's parameter: treat every device as if it had no DisINTx." }),
+  fixed: z
+    .array(z.enum(["its-msi-frees-part", "its-prepare-marks-shared"]))
+    .optional()
+    .meta({ description: "Bugs of the real kernel that this host does not have." }),
 });
 
 const device = z.strictObject({
