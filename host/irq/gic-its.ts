@@ -51,6 +51,7 @@ export interface GicItsOptions {
 
 export class GicIts {
   readonly name = "ITS0 LPIs";
+  readonly entries = "LPIs";
   readonly #ranges: LpiRanges;
   readonly #devices = new Map<ClientIrqs, ItsDevice>();
   readonly #options: GicItsOptions;

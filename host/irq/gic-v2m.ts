@@ -19,6 +19,7 @@ const V2M_MSI_SETSPI_NS = 0x08020040;
 
 /** One frame's SPIs. */
 export class V2mFrame {
+  readonly entries = "SPIs";
   readonly #spis: EntryTable;
   readonly #shortages: Shortages;
 

@@ -1,5 +1,5 @@
 /** How much of the pool is held over time: present, peak and a bounded series of changes. */
-import type { PoolReport } from "../../src/run/contract.ts";
+import type { PoolReport, SharedEntries } from "../../src/run/contract.ts";
 import type { Clock } from "../../src/time/clock.ts";
 
 export const SAMPLES_MAX = 4096;
@@ -18,6 +18,8 @@ export interface SharedTable {
   readonly size: number;
   /** Entries that are not in use and will come back by themselves, though not yet. */
   readonly kept?: number;
+  /** Default: IRTEs. */
+  readonly entries?: SharedEntries;
 }
 
 /** CPU vectors in use, as a matrix counts them. */
@@ -85,6 +87,8 @@ export class PoolSamples {
       irtesBoot: this.#irtesBoot,
       irtesPeak: this.#irtesPeak,
       irtesSize: this.#table?.size ?? 0,
+      ...(this.#table?.kept === undefined ? {} : { irtesKept: this.#table.kept }),
+      ...(this.#table?.entries === undefined ? {} : { entries: this.#table.entries }),
       vectorsUsed: present.vectors,
       vectorsBoot: this.#vectorsBoot,
       vectorsPeak: this.#vectorsPeak,

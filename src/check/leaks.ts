@@ -13,7 +13,7 @@ export interface Leak {
 export function leakOf(pool: PoolReport): Leak {
   return {
     irqs: pool.irqsHeld,
-    irtes: pool.irtesUsed - pool.irtesBoot,
+    irtes: pool.irtesUsed - pool.irtesBoot - (pool.irtesKept ?? 0),
     vectors: pool.vectorsUsed - pool.vectorsBoot,
   };
 }
@@ -25,8 +25,8 @@ export function checkLeaks({ poolAfterExit }: CheckInput): CheckResult {
   }
   const leaks = Object.entries(leakOf(poolAfterExit)).filter(([, n]) => n !== 0);
   if (leaks.length === 0) {
-    const { irqsPeak, irtesPeak, vectorsPeak } = poolAfterExit;
-    const peak = `${irqsPeak} irqs, ${irtesPeak} IRTEs and ${vectorsPeak} vectors at most`;
+    const { irqsPeak, irtesPeak, vectorsPeak, entries = "IRTEs" } = poolAfterExit;
+    const peak = `${irqsPeak} irqs, ${irtesPeak} ${entries} and ${vectorsPeak} vectors at most`;
     return { check, ok: true, detail: `all given back: ${peak}` };
   }
   const words = leaks.map(([what, n]) => (n > 0 ? `${n} ${what} kept` : `${-n} ${what} too few`));

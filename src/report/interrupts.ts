@@ -30,7 +30,7 @@ export function poolLines(pool: PoolReport, leaked: LeakResult | null): string[]
       left(leaked?.irqs),
     ],
     [
-      "IRTEs",
+      pool.entries ?? "IRTEs",
       formatCount(pool.irtesBoot),
       formatCount(pool.irtesUsed),
       formatCount(pool.irtesPeak),

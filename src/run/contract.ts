@@ -50,7 +50,14 @@ export interface HostGuestReport {
   readonly alive: boolean;
 }
 
+/** What `irtes` counts: remapping entries, an ITS's LPIs or a GICv2m's SPIs. */
+export type SharedEntries = "IRTEs" | "LPIs" | "SPIs";
+
 export interface PoolReport {
+  /** Default: IRTEs. */
+  readonly entries?: SharedEntries;
+  /** Of `irtesUsed`, what nobody uses but functions keep until they lose their driver (7.2's ITS). */
+  readonly irtesKept?: number;
   readonly irqsHeld: number;
   readonly irqsPeak: number;
   readonly irtesUsed: number;
