@@ -239,8 +239,10 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
    * has injected: nobody else knows of either.
    */
   #kick(): void {
-    const { guestPoll, apic } = this.#port;
-    if (this.#kicked || this.#ended || !(guestPoll.pending() || apic.pending())) return;
+    const { guestPoll } = this.#port;
+    const { lapics } = this;
+    if (this.#kicked || this.#ended) return;
+    if (!guestPoll.pending() && !lapics.pending() && lapics.waiting === 0) return;
     this.#kicked = true;
     const { scheduler, clock } = this.#env;
     scheduler.at(clock.now(), this.#onKick, this.#plan.spec.name);

@@ -11,7 +11,7 @@ import type {
   TimelineEntry,
   WorkloadSpec,
 } from "../../../../src/scenario/types.ts";
-import { createBorder, guestPort, hostPort } from "../../../../src/shm/border.ts";
+import { createBorder, guestPort, hostPort, requestInterrupt } from "../../../../src/shm/border.ts";
 import { DEFAULT_COSTS } from "../../../../src/time/costs.ts";
 import type { Process } from "../../../../src/time/process.ts";
 import { Scheduler } from "../../../../src/time/scheduler.ts";
@@ -40,6 +40,7 @@ export class Bench {
   readonly host;
   readonly guest;
   readonly fates: FateCounts;
+  readonly #sent: number[];
 
   constructor(options: BenchOptions = {}) {
     const device = options.device ?? NVME;
@@ -75,7 +76,8 @@ export class Bench {
     this.host = hostPort(memory, shape, () => waker);
     this.guest = guestPort(memory, shape, () => waker);
     this.fates = new FateCounts(count, this.guest.guestFates);
-    this.vm = new FakeVm(vcpus, [device], rows);
+    this.#sent = new Array(count).fill(0);
+    this.vm = new FakeVm(vcpus, [device], rows, this.guest);
     this.env = {
       clock: this.clock,
       scheduler: this.scheduler,
@@ -111,10 +113,18 @@ export class Bench {
     while (this.scheduler.runNext(ns)) {}
   }
 
-  /** The host's half of a delivery: a stamped token of `row` in the virtual APIC. */
-  inject(row: number, slot: number): boolean {
-    this.host.stamps.open(row, this.clock.now());
-    return this.host.apic.set(slot >> 8, slot & 0xff);
+  /** The host's half of a delivery: a token of `row`, requested and logged; a line's counts. */
+  inject(row: number, slot: number, stamps: readonly number[] = []): void {
+    const now = this.clock.now();
+    const [raised = now, handler = raised, signalled = handler] = stamps;
+    if (row === this.plan.rows[0]!.base) this.host.levelTokens.add(row);
+    this.request(slot);
+    this.host.log.append(row, this.#sent[row]!++, raised, handler, signalled);
+  }
+
+  /** A request that brings no token: a level that is high still, or a vector of nobody. */
+  request(slot: number): void {
+    requestInterrupt(this.host, slot >> 8, slot & 0xff);
   }
 
   count(row: number, fate: Fate): number {

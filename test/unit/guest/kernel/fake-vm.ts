@@ -1,8 +1,11 @@
 /** A virtual machine without a VMM: config space in memory, and a log of what the guest did. */
+import { LocalApics } from "../../../../guest/local-apic.ts";
+import { TokenSequence } from "../../../../guest/token-sequence.ts";
 import { RealizeError } from "../../../../guest/vmm/errors.ts";
 import type { VirtualFunction, VirtualMachine } from "../../../../guest/vmm/types.ts";
 import type { DeviceRows } from "../../../../src/measure/rows.ts";
 import type { DeviceSpec } from "../../../../src/scenario/types.ts";
+import type { GuestPort } from "../../../../src/shm/border.ts";
 import { type Process, sleep } from "../../../../src/time/process.ts";
 
 const FIELDS = ["addr_lo", "addr_hi", "data", "ctrl"];
@@ -17,6 +20,8 @@ export const TABLE_OFFSET = 0x2000;
 export class FakeVm implements VirtualMachine {
   readonly vcpus: number;
   readonly functions: VirtualFunction[];
+  readonly lapics: LocalApics;
+  readonly sequence: TokenSequence;
   readonly log: string[] = [];
   readonly configs: Uint8Array[];
   /** Registers that read as last written; CSTS follows CC.EN. */
@@ -29,8 +34,15 @@ export class FakeVm implements VirtualMachine {
   realizeError: string | null = null;
   latencyNs = 10;
 
-  constructor(vcpus: number, devices: readonly DeviceSpec[], rows: readonly DeviceRows[]) {
+  constructor(
+    vcpus: number,
+    devices: readonly DeviceSpec[],
+    rows: readonly DeviceRows[],
+    port: GuestPort,
+  ) {
     this.vcpus = vcpus;
+    this.lapics = new LocalApics(port);
+    this.sequence = new TokenSequence(port.shape.rows);
     this.functions = devices.map((spec, i) => ({
       spec,
       rows: rows[i]!,

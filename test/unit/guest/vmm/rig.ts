@@ -110,7 +110,8 @@ export function createRig(options: RigOptions = {}): Rig {
     },
     injected: () => {
       const out = new Int32Array(plan.spec.vcpus * 256);
-      return Array.from(out.subarray(0, port.apic.take(out)), (v) => `${v >> 8}:${v & 0xff}`);
+      vm.lapics.collect();
+      return Array.from(out.subarray(0, vm.lapics.take(out)), (v) => `${v >> 8}:${v & 0xff}`);
     },
   };
 }

@@ -3,24 +3,17 @@ import { expect, test } from "vitest";
 import { endedToMeter } from "../../../../host/device/ended.ts";
 import { DeviceMeter } from "../../../../host/device/meter.ts";
 import { createDevice } from "../../../../host/device/registry.ts";
-import { FATE, FateCounts } from "../../../../src/measure/fates.ts";
+import { FATE } from "../../../../src/measure/fates.ts";
 import type { FunctionFate } from "../../../../src/pci/types.ts";
+import { meterStorage } from "../../../support/meter.ts";
 import { spec, World } from "./fixtures.ts";
 
 function metered() {
   const world = new World();
   const rows = { device: "dev0", base: 0, msi: 1, msix: 16 };
-  const fates = new FateCounts(18);
-  const raised = new Float64Array(18);
-  const meter = new DeviceMeter(rows, {
-    raised,
-    injected: new Float64Array(18),
-    fates,
-    stamps: null,
-    clock: world.clock,
-    allStages: false,
-  });
-  return { meter, fates, raised };
+  const storage = meterStorage(18, world.clock);
+  const { fates, raised } = storage;
+  return { meter: new DeviceMeter(rows, storage), fates, raised };
 }
 
 test.each<FunctionFate>([

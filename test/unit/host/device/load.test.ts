@@ -1,11 +1,11 @@
 /** Open-loop load: rates, distributions, and that it never depends on who is ready. */
 import { expect, test } from "vitest";
 import { OpenLoopLoad } from "../../../../host/device/load.ts";
-import { DeviceMeter, type MeterStorage } from "../../../../host/device/meter.ts";
+import { DeviceMeter } from "../../../../host/device/meter.ts";
 import { Nvme } from "../../../../host/device/nvme.ts";
 import { createDevice } from "../../../../host/device/registry.ts";
-import { FateCounts } from "../../../../src/measure/fates.ts";
 import type { WorkloadSpec } from "../../../../src/scenario/types.ts";
+import { meterStorage } from "../../../support/meter.ts";
 import { spec, World } from "./fixtures.ts";
 
 class Arrivals {
@@ -120,15 +120,8 @@ test("a target that takes its queues away in the middle of a burst is not called
 test("an nvme is silent until its I/O queues exist, and again after a reset", () => {
   const world = new World();
   const nvme = new Nvme(spec("nvme", 4), { env: world });
-  const raised = new Float64Array(5);
-  const storage: MeterStorage = {
-    raised,
-    injected: new Float64Array(5),
-    fates: new FateCounts(5),
-    stamps: null,
-    clock: world.clock,
-    allStages: false,
-  };
+  const storage = meterStorage(5, world.clock);
+  const { raised } = storage;
   nvme.meter = new DeviceMeter({ device: "dev0", base: 0, msi: 0, msix: 4 }, storage);
   nvme.startLoad(FIXED, world);
   const ready = (): void => {

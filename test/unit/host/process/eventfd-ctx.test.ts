@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { DeviceMeter } from "../../../../host/device/meter.ts";
 import { EventfdCtx, type EventfdHome } from "../../../../host/process/eventfd-ctx.ts";
-import { FATE, FateCounts } from "../../../../src/measure/fates.ts";
+import { FATE } from "../../../../src/measure/fates.ts";
 import { EventfdTable } from "../../../../src/shm/eventfd.ts";
 import { PollSet } from "../../../../src/shm/poll-set.ts";
-import { VirtualClock } from "../../../../src/time/virtual-clock.ts";
+import { meterStorage } from "../../../support/meter.ts";
 
 function setUp() {
   const memory = new SharedArrayBuffer(65_536);
@@ -16,18 +16,9 @@ function setUp() {
   const log: string[] = [];
   const freed: number[] = [];
   const ctx = new EventfdCtx(3, home, ({ slot }) => freed.push(slot));
-  const fates = new FateCounts(4);
-  const meter = new DeviceMeter(
-    { device: "d", base: 0, msi: 0, msix: 3 },
-    {
-      raised: new Float64Array(4),
-      injected: new Float64Array(4),
-      fates,
-      stamps: null,
-      clock: new VirtualClock(),
-      allStages: false,
-    },
-  );
+  const storage = meterStorage(4);
+  const { fates } = storage;
+  const meter = new DeviceMeter({ device: "d", base: 0, msi: 0, msix: 3 }, storage);
   return { ctx, home, log, freed, meter, fates };
 }
 

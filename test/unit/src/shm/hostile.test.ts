@@ -7,6 +7,7 @@ import {
   guestPort,
   hostPort,
   readDoorbell,
+  requestInterrupt,
   ringDoorbell,
   writeEventfd,
 } from "../../../../src/shm/border.ts";
@@ -44,9 +45,14 @@ describe("a border", () => {
     expect([guest.guestPoll.drain(ready), ready[0], guest.eventfds.read(49)]).toEqual([1, 49, 5]);
     host.apic.set(2, 255);
     expect([guest.apic.take(new Int32Array(768)), host.apic.pending()]).toEqual([1, false]);
-    host.stamps.open(4, 123);
-    const stamps = new Float64Array(3);
-    expect([guest.stamps.take(4, stamps), ...stamps]).toEqual([true, 123, 123, 123]);
+    expect(requestInterrupt(host, 2, 255)).toBe(true);
+    expect([guest.interrupts.takeSingle(), guest.interrupts.pending()]).toEqual([0x2ff, false]);
+    host.log.append(4, 7, 1, 2, 3);
+    const entries: number[][] = [];
+    guest.log.read((doubles, at) => entries.push([...doubles.subarray(at, at + 5)]));
+    expect(entries).toEqual([[4, 7, 1, 2, 3]]);
+    host.levelTokens.add(3);
+    expect([guest.levelTokens.take(3), guest.levelTokens.take(3)]).toEqual([1, 0]);
   });
 
   it("an arena that is too small is a broken invariant", () => {
@@ -78,8 +84,9 @@ describe("a guest that scribbles over all it shares", () => {
       for (let source = 0; source < SHAPE.eventfds; source++) host.guestPoll.mark(source);
       for (let vcpu = 0; vcpu < SHAPE.vcpus; vcpu++) host.apic.set(vcpu, prng.nextBelow(256));
       for (let row = 0; row < SHAPE.rows; row++) {
-        if (host.stamps.open(row, 1)) host.stamps.stamp(row, 1, 2);
-        else host.stamps.discard(row);
+        host.log.append(row, round, 1, 2, 3);
+        host.levelTokens.add(row);
+        requestInterrupt(host, row % SHAPE.vcpus, 32 + row);
       }
       const available = host.requests.available();
       expect(available >= -1 && available <= SHAPE.ring.slots).toBe(true);
