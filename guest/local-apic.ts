@@ -1,10 +1,8 @@
 /** The local APICs of a guest's vCPUs: request registers, filled by the host and by the VMM. */
 import type { GuestPort } from "../src/shm/border.ts";
-import { NOT_SINGLE } from "../src/shm/interrupt-queue.ts";
+import { NOT_SINGLE, QUEUE_ENTRIES } from "../src/shm/interrupt-queue.ts";
 
 const IRR_WORDS = 8;
-/** Most requests that one look at the host's queue can bring. */
-const QUEUE_MAX = 1024;
 
 /**
  * Requests come from the host (interrupt queue, and request bits where that was full) and from the
@@ -14,7 +12,7 @@ const QUEUE_MAX = 1024;
 export class LocalApics {
   readonly vcpus: number;
   /** Requests, vCPU << 8 | vector, that merged in the last `collect`. */
-  readonly merged = new Int32Array(QUEUE_MAX);
+  readonly merged: Int32Array;
   mergedCount = 0;
   /** Vectors that wait. */
   waiting = 0;
@@ -28,7 +26,9 @@ export class LocalApics {
     this.vcpus = port.shape.vcpus;
     this.#port = port;
     this.#irr = new Int32Array(this.vcpus * IRR_WORDS);
-    this.#incoming = new Int32Array(Math.max(QUEUE_MAX, this.vcpus * 256));
+    this.#incoming = new Int32Array(Math.max(QUEUE_ENTRIES, this.vcpus * 256));
+    // The queue's and the request bits' may all merge.
+    this.merged = new Int32Array(QUEUE_ENTRIES + this.vcpus * 256);
   }
 
   /** The VMM requests `vector` on `vcpu`, both in range; false if it waits already. */

@@ -14,33 +14,35 @@ import { CACHE_LINE_BYTES } from "./arena.ts";
  * then falls back on request bits (virtual-apic.ts), in which equal requests merge.
  */
 
-/** Requests the ring holds; a power of two below half the sequence numbers. */
-const ENTRIES = 1024;
+/** Requests a border's ring holds; rings have a power of two below half the sequence numbers. */
+export const QUEUE_ENTRIES = 1024;
 /** A request: vCPU << 8 | vector, 13 bits; the other 19 bits of the tail word number it. */
 export const REQUEST_BITS = 13;
 const REQUEST_MASK = (1 << REQUEST_BITS) - 1;
 const SEQUENCE_MASK = (1 << (32 - REQUEST_BITS)) - 1;
 
 export const NOT_SINGLE = -1;
-/** Requests taken before the room they leave is published. */
-const PUBLISH_EVERY = ENTRIES / 4;
+/** The room that requests leave is published once it is this part of the ring. */
+const PUBLISHED_PART = 4;
 
 const LINE_WORDS = CACHE_LINE_BYTES / 4;
 const TAIL = 0;
 const HEAD = LINE_WORDS;
 const CONTROL_BYTES = 2 * CACHE_LINE_BYTES;
 
-export function interruptQueueBytes(): number {
-  return CONTROL_BYTES + ENTRIES * 2;
+export function interruptQueueBytes(entries = QUEUE_ENTRIES): number {
+  return CONTROL_BYTES + entries * 2;
 }
 
 class QueueEnd {
   protected readonly control: Int32Array;
   protected readonly ring: Uint16Array;
+  protected readonly entries: number;
 
-  constructor(memory: SharedArrayBuffer, offset: number) {
+  constructor(memory: SharedArrayBuffer, offset: number, entries = QUEUE_ENTRIES) {
     this.control = new Int32Array(memory, offset, CONTROL_BYTES / 4);
-    this.ring = new Uint16Array(memory, offset + CONTROL_BYTES, ENTRIES);
+    this.ring = new Uint16Array(memory, offset + CONTROL_BYTES, entries);
+    this.entries = entries;
   }
 }
 
@@ -51,10 +53,11 @@ export class InterruptQueueWriter extends QueueEnd {
 
   /** Queues `request` (vCPU << 8 | vector); false if there is no room. Hot path. */
   post(request: number): boolean {
-    if (((this.#sequence - this.#headSeen) & SEQUENCE_MASK) >= ENTRIES && !this.#room()) {
+    const { entries } = this;
+    if (((this.#sequence - this.#headSeen) & SEQUENCE_MASK) >= entries && !this.#room()) {
       return false;
     }
-    this.ring[this.#sequence & (ENTRIES - 1)] = request;
+    this.ring[this.#sequence & (entries - 1)] = request;
     this.#sequence = (this.#sequence + 1) & SEQUENCE_MASK;
     Atomics.store(this.control, TAIL, (this.#sequence << REQUEST_BITS) | request);
     return true;
@@ -63,7 +66,7 @@ export class InterruptQueueWriter extends QueueEnd {
   #room(): boolean {
     const head = Atomics.load(this.control, HEAD) & SEQUENCE_MASK;
     // A head outside what was posted is a lie, and going by it could only hurt its owner.
-    if (((this.#sequence - head) & SEQUENCE_MASK) >= ENTRIES) return false;
+    if (((this.#sequence - head) & SEQUENCE_MASK) >= this.entries) return false;
     this.#headSeen = head;
     return true;
   }
@@ -88,11 +91,12 @@ export class InterruptQueueReader extends QueueEnd {
   }
 
   /**
-   * Copies all requests into `out` (at least 1,024) in the order in which they were posted, and
-   * returns how many. The host learns of the room now and then: in time, not each time.
+   * Copies all requests into `out` (as many as the ring's) in the order in which they were posted,
+   * and returns how many. The host learns of the room now and then: in time, not each time.
    */
   take(out: Int32Array): number {
-    if (((this.#sequence - this.#published) & SEQUENCE_MASK) >= PUBLISH_EVERY) {
+    const { entries } = this;
+    if (((this.#sequence - this.#published) & SEQUENCE_MASK) >= entries / PUBLISHED_PART) {
       this.#published = this.#sequence;
       Atomics.store(this.control, HEAD, this.#sequence);
     }
@@ -100,7 +104,7 @@ export class InterruptQueueReader extends QueueEnd {
     const count = ((tail >>> REQUEST_BITS) - this.#sequence) & SEQUENCE_MASK;
     if (count === 0) return 0;
     for (let i = 0; i < count - 1; i++) {
-      out[i] = this.ring[(this.#sequence + i) & (ENTRIES - 1)]!;
+      out[i] = this.ring[(this.#sequence + i) & (entries - 1)]!;
     }
     out[count - 1] = tail & REQUEST_MASK;
     this.#sequence = tail >>> REQUEST_BITS;

@@ -16,8 +16,8 @@ export const LOG_RAISED = 2;
 export const LOG_HANDLER = 3;
 export const LOG_SIGNALLED = 4;
 const ENTRY_DOUBLES = 5;
-/** Entries of a log; a power of two. */
-const ENTRIES = 1024;
+/** Entries of a border's log; a log has a power of two. */
+const LOG_ENTRIES = 1024;
 
 const LINE_WORDS = CACHE_LINE_BYTES / 4;
 const TAIL = 0;
@@ -27,15 +27,17 @@ const CONTROL_BYTES = 2 * CACHE_LINE_BYTES;
 class LogEnd {
   protected readonly control: Int32Array;
   protected readonly doubles: Float64Array;
+  protected readonly entries: number;
 
-  constructor(memory: SharedArrayBuffer, offset: number) {
+  constructor(memory: SharedArrayBuffer, offset: number, entries = LOG_ENTRIES) {
     this.control = new Int32Array(memory, offset, CONTROL_BYTES / 4);
-    this.doubles = new Float64Array(memory, offset + CONTROL_BYTES, ENTRIES * ENTRY_DOUBLES);
+    this.doubles = new Float64Array(memory, offset + CONTROL_BYTES, entries * ENTRY_DOUBLES);
+    this.entries = entries;
   }
 }
 
-export function stampLogBytes(): number {
-  return CONTROL_BYTES + ENTRIES * ENTRY_DOUBLES * 8;
+export function stampLogBytes(entries = LOG_ENTRIES): number {
+  return CONTROL_BYTES + entries * ENTRY_DOUBLES * 8;
 }
 
 /** The host's end. */
@@ -47,11 +49,11 @@ export class StampLogWriter extends LogEnd {
 
   /** Logs interrupt `sequence` of `row`; times in ns. Hot path. */
   append(row: number, sequence: number, raised: number, handler: number, signalled: number): void {
-    if (((this.#tail - this.#headSeen) | 0) >= ENTRIES && !this.#room()) {
+    if (((this.#tail - this.#headSeen) | 0) >= this.entries && !this.#room()) {
       this.lost++;
       return;
     }
-    const at = (this.#tail & (ENTRIES - 1)) * ENTRY_DOUBLES;
+    const at = (this.#tail & (this.entries - 1)) * ENTRY_DOUBLES;
     const doubles = this.doubles;
     doubles[at + LOG_ROW] = row;
     doubles[at + LOG_SEQUENCE] = sequence;
@@ -66,7 +68,7 @@ export class StampLogWriter extends LogEnd {
     const head = Atomics.load(this.control, HEAD);
     // A head outside what was written is a lie, and going by it could only hurt its owner.
     const used = (this.#tail - head) | 0;
-    if (used < 0 || used >= ENTRIES) return false;
+    if (used < 0 || used >= this.entries) return false;
     this.#headSeen = head;
     return true;
   }
@@ -79,10 +81,10 @@ export class StampLogReader extends LogEnd {
   /** Hands all new entries to `take`, which finds entry's doubles from `at` on; how many. */
   read(take: (doubles: Float64Array, at: number) => void): number {
     const tail = Atomics.load(this.control, TAIL);
-    const entries = Math.min((tail - this.#head) >>> 0, ENTRIES);
+    const entries = Math.min((tail - this.#head) >>> 0, this.entries);
     if (entries === 0) return 0;
     for (let i = 0; i < entries; i++) {
-      take(this.doubles, ((this.#head + i) & (ENTRIES - 1)) * ENTRY_DOUBLES);
+      take(this.doubles, ((this.#head + i) & (this.entries - 1)) * ENTRY_DOUBLES);
     }
     this.#head = tail;
     Atomics.store(this.control, HEAD, tail);

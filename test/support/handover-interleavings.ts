@@ -1,7 +1,6 @@
 /** Short programs over the eventcount, rings and stamps for the interleaving explorer. */
 import { PollSet } from "../../src/shm/poll-set.ts";
 import { RingConsumer, RingProducer, ringBytes } from "../../src/shm/ring.ts";
-import { StampTable } from "../../src/shm/stamps.ts";
 import { FutexWaker, Parker, type SharedWord } from "../../src/shm/waker.ts";
 import { type Interleaving, silently } from "./interleave.ts";
 
@@ -117,32 +116,6 @@ function inOrder(results: readonly (readonly number[])[]): string | null {
   return got.length / 2 <= results[0]![0]! ? null : `received ${got.join()} of ${results[0]}`;
 }
 
-const stamps = (memory: Memory): StampTable => new StampTable(memory, 0, 1);
-
-function takeStamps(memory: Memory, times: number): number[] {
-  const table = stamps(memory);
-  const out = new Float64Array(3);
-  const taken: number[] = [];
-  for (let i = 0; i < times; i++) if (table.take(0, out)) taken.push(...out);
-  return taken;
-}
-
-/** Opens records 10, 20, ... and fills their stages as 11, 12, ...; returns what it opened. */
-function openStamps(memory: Memory, times: number): number[] {
-  const table = stamps(memory);
-  const opened: number[] = [];
-  for (let i = 1; i <= times; i++) if (table.open(0, 10 * i)) opened.push(10 * i);
-  return opened;
-}
-
-/** Records are whole, each is taken at most once, in order, and none out of nothing. */
-function recordsWhole(results: readonly (readonly number[])[], memory: Memory): string | null {
-  const [opened, taken] = [results[0]!, [...results[1]!, ...takeStamps(memory, 1)]];
-  const records = taken.filter((_, i) => i % 3 === 0);
-  const whole = taken.every((value, i) => value === records[Math.floor(i / 3)]);
-  return whole && records.join() === opened.join() ? null : `opened ${opened}, taken ${taken}`;
-}
-
 const POLLED = 256;
 
 /** Marks a source and wakes, as an eventfd's signaller does. */
@@ -256,10 +229,5 @@ export const interleavings: Record<string, Interleaving> = {
       (memory) => receive(memory, 2),
     ],
     check: inOrder,
-  },
-  "stamps: records are handed over whole": {
-    bytes: StampTable.bytes(1),
-    parties: [(memory) => openStamps(memory, 3), (memory) => takeStamps(memory, 3)],
-    check: recordsWhole,
   },
 };

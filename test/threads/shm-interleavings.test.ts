@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { interleavings as counters } from "../support/counter-interleavings.ts";
 import { interleavings as handovers } from "../support/handover-interleavings.ts";
-import { explore } from "../support/interleave.ts";
+import { Explorer } from "../support/interleave.ts";
+
+const explorer = new Explorer();
+afterAll(() => explorer.close());
 
 const NAMES = [...Object.keys(counters), ...Object.keys(handovers)];
 
@@ -22,10 +25,12 @@ const PREEMPTIONS: Readonly<Record<string, number>> = {
 describe("every interleaving of", () => {
   for (const name of NAMES.filter((name) => !name.startsWith("canary"))) {
     it(`${name} keeps its promise`, async () => {
-      const preemptionsMax = PREEMPTIONS[name] ?? Number.POSITIVE_INFINITY;
-      const { failure, complete, schedules } = await explore(moduleOf(name), name, {
-        preemptionsMax,
-      });
+      const preemptionsMax = PREEMPTIONS[name];
+      const { failure, complete, schedules } = await explorer.explore(
+        moduleOf(name),
+        name,
+        preemptionsMax === undefined ? {} : { preemptionsMax },
+      );
       expect(failure).toBeNull();
       expect(complete, `${schedules} schedules`).toBe(true);
       expect(schedules).toBeGreaterThan(10);
@@ -36,7 +41,7 @@ describe("every interleaving of", () => {
 describe("the explorer catches", () => {
   for (const name of NAMES.filter((name) => name.startsWith("canary"))) {
     it(name.slice("canary: ".length), async () => {
-      const { failure } = await explore(moduleOf(name), name, { preemptionsMax: 3 });
+      const { failure } = await explorer.explore(moduleOf(name), name, { preemptionsMax: 3 });
       expect(failure).not.toBeNull();
     });
   }
