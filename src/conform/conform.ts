@@ -55,14 +55,25 @@ function readRecording(path: string, name: RecordingName): RecordedOp[] {
   return recorded;
 }
 
-/** What ran in the boot before the recording: set-up first, then a list a script. */
-function earlierLines(path: string, { machine, before }: RecordingName): ScriptLine[][] {
-  const setUp = (machine.setUp ?? []).map((op, i) => parseLine(op, { file: path, line: i + 1 }));
-  const scripts = before.map((script) => {
-    const file = join(dirname(path), script);
+/** A process that ran before the recording's in the same boot. */
+interface Earlier {
+  readonly lines: readonly ScriptLine[];
+  /** It goes on and holds what it has; otherwise it has exited. */
+  readonly goesOn: boolean;
+}
+
+/** What ran in the boot before the recording: those that go on first. */
+function earlierProcesses(path: string, { machine, holds, before }: RecordingName): Earlier[] {
+  const script = (name: string): ScriptLine[] => {
+    const file = join(dirname(path), name);
     return scriptOps(readText(file)).map(({ n, op }) => parseLine(op, { file, line: n }));
-  });
-  return [setUp, ...scripts];
+  };
+  const setUp = (machine.setUp ?? []).map((op, i) => parseLine(op, { file: path, line: i + 1 }));
+  const holding = [setUp, holds === undefined ? [] : script(holds)].filter((l) => l.length > 0);
+  return [
+    ...holding.map((lines) => ({ lines, goesOn: true })),
+    ...before.map((name) => ({ lines: script(name), goesOn: false })),
+  ];
 }
 
 function conformRecording(
@@ -73,12 +84,12 @@ function conformRecording(
   const recorded = readRecording(file, name);
   const exemption: Exemption = exemptionOf(file, name.key);
   const lines = recorded.map(({ op }, i) => parseLine(op, { file, line: i + 1 }));
-  const earlier = earlierLines(file, name);
-  const eventfds = Math.max(...[lines, ...earlier].map(eventfdsOf));
+  const earlier = earlierProcesses(file, name);
+  const eventfds = Math.max(...[lines, ...earlier.map((e) => e.lines)].map(eventfdsOf));
   const runner = new ScriptRunner(options.createHost, name.machine, eventfds);
-  for (const [i, script] of earlier.entries()) {
-    for (const line of script) runner.run(line);
-    runner.newProcess(i === 0);
+  for (const { lines, goesOn } of earlier) {
+    for (const line of lines) runner.run(line);
+    runner.newProcess(goesOn);
   }
   const leaked = new LeakedState();
   const divergences: Divergence[] = [];

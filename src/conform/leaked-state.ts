@@ -13,6 +13,9 @@ const MSI_CONTROL: Readonly<Record<string, number>> = { x16: 0x72, y16: 0x72 };
 /** Multiple Message Enable in the control word. */
 const QSIZE = 0x70;
 
+/** Errors of an enable that may come before the field is written. */
+const UNWRITTEN: ReadonlySet<unknown> = new Set(["EINVAL", "ERANGE", "ENOSPC"]);
+
 interface Known {
   /** The hardware's field was written in this script. */
   hardware: boolean;
@@ -54,11 +57,10 @@ export class LeakedState {
       known.virtual = true;
     }
     if (op.verb !== "set" || op.index !== VFIO_PCI_MSI_IRQ_INDEX) return;
-    // An enable writes the field before anything else of it can fail for want of an eventfd.
+    // An enable writes the field before anything else of it can fail for want of an eventfd; but
+    // not for want of a remapping entry, and ENOSPC may be either.
     const enabling = (op.flags & VFIO_IRQ_SET_DATA_EVENTFD) !== 0;
-    if (enabling && expected.errno !== "EINVAL" && expected.errno !== "ERANGE") {
-      known.hardware = true;
-    }
+    if (enabling && !UNWRITTEN.has(expected.errno)) known.hardware = true;
   }
 
   #knownOf(device: string): Known | null {

@@ -27,16 +27,31 @@ const SILENT = { wake: () => {} };
 
 type RequestBody = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
-/** A host on a virtual clock of its own, and one process on it that has all devices. */
+/** One process's end of the border. */
+class RecorderProcess {
+  readonly port: GuestPort;
+  readonly sender: MessageSender;
+  readonly receiver: MessageReceiver;
+  readonly responses = new Map<number, Response>();
+  nextId = 1;
+
+  constructor(port: GuestPort) {
+    this.port = port;
+    this.sender = new MessageSender(port.requests);
+    this.receiver = new MessageReceiver(port.responses, (reason) =>
+      assert(false, `the host sent ${reason}`),
+    );
+  }
+}
+
+/** A host on a virtual clock of its own, and a process on it that has all devices. */
 export class RecorderVm {
   readonly host: HostMachine;
-  readonly port: GuestPort;
   readonly #clock = new VirtualClock();
   readonly #scheduler = new Scheduler(this.#clock);
-  readonly #sender: MessageSender;
-  readonly #receiver: MessageReceiver;
-  readonly #responses = new Map<number, Response>();
-  #nextId = 1;
+  readonly #eventfds: number;
+  #process: RecorderProcess;
+  #processes = 0;
 
   constructor(
     createHost: CreateHost,
@@ -53,10 +68,24 @@ export class RecorderVm {
       random: (name) => Prng.stream(0, name),
     };
     this.host = createHost(env, spec, devices);
+    this.#eventfds = eventfds;
+    this.#process = this.#attach(devices);
+  }
+
+  get port(): GuestPort {
+    return this.#process.port;
+  }
+
+  /** Calls are another process's from now on, with `devices`; the one so far holds what it has. */
+  newProcess(devices: readonly DeviceSpec[]): void {
+    this.#process = this.#attach(devices);
+  }
+
+  #attach(devices: readonly DeviceSpec[]): RecorderProcess {
     const plan = recorderPlan(devices);
     const rows = plan.rows.reduce((sum, device) => sum + rowCount(device), 0);
     const shape: BorderShape = {
-      eventfds,
+      eventfds: this.#eventfds,
       doorbells: 0,
       vcpus: 1,
       rows,
@@ -65,21 +94,17 @@ export class RecorderVm {
     };
     const memory = createBorder(shape);
     this.host.attach(
-      0,
+      this.#processes++,
       plan,
       hostPort(memory, shape, () => SILENT),
     );
-    this.port = guestPort(memory, shape, () => SILENT);
-    this.#sender = new MessageSender(this.port.requests);
-    this.#receiver = new MessageReceiver(this.port.responses, (reason) =>
-      assert(false, `the host sent ${reason}`),
-    );
+    return new RecorderProcess(guestPort(memory, shape, () => SILENT));
   }
 
   /** Starts a system call and does not wait; its answer is thrown away. */
   post(body: RequestBody): number {
-    const id = this.#nextId++;
-    this.#sender.send({ ...body, id });
+    const id = this.#process.nextId++;
+    this.#process.sender.send({ ...body, id });
     return id;
   }
 
@@ -89,9 +114,9 @@ export class RecorderVm {
     const limit = this.#clock.now() + CALL_LIMIT_NS;
     for (;;) {
       this.#poll();
-      const response = this.#responses.get(id);
+      const response = this.#process.responses.get(id);
       if (response !== undefined) {
-        this.#responses.delete(id);
+        this.#process.responses.delete(id);
         return response;
       }
       assert(this.#scheduler.runNext(limit), `no answer to ${body.op}`);
@@ -126,12 +151,12 @@ export class RecorderVm {
 
   #poll(): void {
     while (this.host.poll() > 0) {}
-    this.#receiver.receive((message) => {
+    this.#process.receiver.receive((message) => {
       const response = parseResponse(message);
       assert(!("bad" in response), "the host's response makes no sense");
-      this.#responses.set(response.id, response);
+      this.#process.responses.set(response.id, response);
     });
-    if (this.#sender.backlog > 0 && this.#sender.pump()) this.#poll();
+    if (this.#process.sender.backlog > 0 && this.#process.sender.pump()) this.#poll();
   }
 }
 

@@ -4,7 +4,7 @@ import { errnoName } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { formatRanges } from "../base/ranges.ts";
 import type { CreateHost } from "../run/contract.ts";
-import type { HostSpec } from "../scenario/types.ts";
+import type { Tracer } from "../trace/trace.ts";
 import { EFD_NONBLOCK } from "../uapi/eventfd.ts";
 import {
   decodeDeviceInfo,
@@ -28,7 +28,9 @@ import {
   VFIO_PCI_OFFSET_UNIT,
 } from "../uapi/vfio.ts";
 import { ItsTrace } from "./its-trace.ts";
+import { comparableMessages, KernelLog } from "./kernel-log.ts";
 import { type ConfigReader, capabilityView, hardwareView } from "./pci-view.ts";
+import { PoolView } from "./pool-view.ts";
 import { BDF_LENGTH, type RecordedMachine } from "./recorded-machine.ts";
 import { RecorderVm } from "./recorder-vm.ts";
 import type { IrqData, ScriptLine, ScriptOp, SetOp } from "./script.ts";
@@ -77,10 +79,12 @@ export class ScriptRunner {
   readonly #machine: RecordedMachine;
   readonly #vm: RecorderVm;
   readonly #its: ItsTrace;
+  readonly #log = new KernelLog();
+  readonly #pool: PoolView;
   readonly #opened = new Map<string, number>();
   readonly #eventfds = new Map<number, UserEventfd>();
   readonly #lastState = new Map<string, string>();
-  readonly #fileFd: number;
+  #fileFd: number;
   #device = "n8";
   #auto = false;
 
@@ -88,13 +92,26 @@ export class ScriptRunner {
   constructor(createHost: CreateHost, machine: RecordedMachine, eventfds: number) {
     this.#machine = machine;
     this.#its = new ItsTrace(machine.requesterIds ?? {});
-    this.#vm = new RecorderVm(createHost, machine.host, machine.devices, eventfds, this.#its);
-    this.#fileFd = this.#vm.call({ op: "open", path: "/dev/null" }).ret;
+    const tracer: Tracer = {
+      emit: (point, args) => {
+        this.#its.emit(point, args);
+        this.#log.emit(point, args);
+      },
+    };
+    this.#vm = new RecorderVm(createHost, machine.host, machine.devices, eventfds, tracer);
+    this.#pool = new PoolView(this.#vm.host, machine);
+    this.#fileFd = this.#openFile();
   }
 
   /** Another process begins; the one so far exits, and so closes all it has, unless `goesOn`. */
   newProcess(goesOn: boolean): void {
-    if (!goesOn) {
+    if (goesOn) {
+      const free = this.#machine.devices.filter(({ name }) => !this.#opened.has(name));
+      this.#vm.newProcess(free);
+      this.#opened.clear();
+      this.#eventfds.clear();
+      this.#fileFd = this.#openFile();
+    } else {
       for (const device of [...this.#opened.keys()]) this.#close(device);
       for (const id of [...this.#eventfds.keys()]) this.#closeEventfd(id);
     }
@@ -102,6 +119,12 @@ export class ScriptRunner {
     this.#device = "n8";
     this.#auto = false;
     this.#its.take();
+    this.#log.take();
+    this.#pool.begin();
+  }
+
+  #openFile(): number {
+    return this.#vm.call({ op: "open", path: "/dev/null" }).ret;
   }
 
   /** Runs one line and returns what it shows. */
@@ -166,16 +189,23 @@ export class ScriptRunner {
       case "closefd":
         return this.#closeEventfd(op.id);
       case "irqs":
-        return { st: this.#state(device), hw: hardwareView(this.#hardware(device)) };
+        return { ...this.#irqs(device), ...this.#irqFile(device) };
       case "pcicap":
         return capabilityView(op.hardware ? this.#hardware(device) : this.#virtual(device));
       case "sleep":
         this.#vm.sleep(op.ms * 1e6);
         return {};
       case "pool":
-        return this.#pool();
+        this.#its.take();
+        return this.#pool.pool();
+      case "irte":
+        return this.#pool.irte();
+      case "klog":
+        return this.#klog();
+      case "hold":
+        return { ret: 0 };
       case "lpi":
-        return { its: this.#its.take(), lpis: this.#lpis() };
+        return { its: this.#its.take(), lpis: this.#pool.lpis() };
       case "unbind":
         host.unbind(device);
         this.#vm.sleep(SETTLE_NS);
@@ -186,6 +216,12 @@ export class ScriptRunner {
       default:
         return {};
     }
+  }
+
+  /** arm64's messages are not compared: its recordings hold their own probes'. */
+  #klog(): Observed {
+    const log = comparableMessages(this.#log.take());
+    return this.#machine.bootChips === undefined ? {} : { log };
   }
 
   #open(device: string): Observed {
@@ -307,6 +343,16 @@ export class ScriptRunner {
     return (offset, size) => Number(hexValue(config.subarray(offset, offset + size)));
   }
 
+  #irqs(device: string): Observed {
+    return { st: this.#state(device), hw: hardwareView(this.#hardware(device)) };
+  }
+
+  /** On x86 the numbers depend on drivers that the recorded machines had beside vfio-pci's. */
+  #irqFile(device: string): Observed {
+    if (!this.#machine.host.platform.startsWith("arm64")) return {};
+    return { irqfile: String(this.#vm.host.inspect(device).irqFile) };
+  }
+
   #state(device: string): Observed {
     const { held, kind, armed, intx } = this.#vm.host.inspect(device);
     const state: Observed = { held: held.length };
@@ -334,35 +380,6 @@ export class ScriptRunner {
     }
     if (Object.keys(counts).length > 0) observed.ev = counts;
   }
-
-  /** LPIs beyond the ports': a GICv2m has none. */
-  #lpis(): number {
-    const { pool } = this.#vm.host.report();
-    return this.#machine.host.platform === "arm64-its" ? pool.irtesUsed - pool.irtesBoot : 0;
-  }
-
-  #pool(): Observed {
-    const { host } = this.#machine;
-    const { pool } = this.#vm.host.report();
-    const held: Record<string, number> = {};
-    const requested = { msix: 0, msi: 0, intx: 0 };
-    for (const { name } of this.#machine.devices) {
-      const { kind, armed, intx, held: irqs } = this.#vm.host.inspect(name);
-      if (irqs.length > 0) held[name] = irqs.length;
-      if (kind !== null) requested[kind] += armed.length;
-      if (intx) requested.intx++;
-    }
-    if (isArm64(host)) {
-      this.#its.take();
-      const irqdescs = host.boot!.irqs + pool.irqsHeld;
-      return { lpis: this.#lpis(), held, heldtotal: pool.irqsHeld, irqdescs, requested };
-    }
-    return { matrix: { global_avail: pool.vectorsSize - pool.vectorsUsed }, requested };
-  }
-}
-
-function isArm64({ platform }: HostSpec): boolean {
-  return platform === "arm64-its" || platform === "arm64-v2m";
 }
 
 function result(ret: number): Observed {

@@ -41,7 +41,9 @@ export type ScriptOp =
         | "irqs"
         | "pool"
         | "klog"
-        | "lpi";
+        | "lpi"
+        | "irte"
+        | "hold";
     }
   | { readonly verb: "unbind" | "bind" }
   | { readonly verb: "info"; readonly argsz: number }
@@ -183,6 +185,8 @@ function parseOp(words: Words): ScriptOp {
     case "pool":
     case "klog":
     case "lpi":
+    case "irte":
+    case "hold":
     case "unbind":
     case "bind":
       return { verb };

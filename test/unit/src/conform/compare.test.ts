@@ -18,11 +18,27 @@ describe("differences", () => {
     expect(differences({ ret: 0 }, { ret: 0, ev: { 0: 1 } })).toHaveLength(1);
   });
 
-  it("leaves out Linux irq numbers and kernel messages, and of the matrix what we lack", () => {
-    expect(differences({ irqfile: "28", log: ["x"] }, {})).toEqual([]);
-    const matrix = { global_avail: 5, global_rsvd: 9 };
-    expect(differences({ matrix }, { matrix: { global_avail: 5 } })).toEqual([]);
-    expect(differences({ matrix }, { matrix: { global_avail: 6 } })).toHaveLength(1);
+  it("leaves out Linux irq numbers, messages and descriptors where the host has none", () => {
+    expect(differences({ irqfile: "28", log: ["x"], irqdescs: 23, chips: {} }, {})).toEqual([]);
+    expect(differences({ irqdescs: 23 }, { irqdescs: 24 })).toHaveLength(1);
+  });
+
+  it("compares every counter of the vector matrix", () => {
+    const matrix = { global_avail: 5, reserve: 9 };
+    expect(differences({ matrix }, { matrix: { global_avail: 5, reserve: 8 } })).toHaveLength(1);
+    expect(differences({ matrix }, { matrix: { global_avail: 5 } })).toHaveLength(1);
+  });
+
+  it("compares messages about interrupts in their order, without the addresses in them", () => {
+    const short = ["DMAR-IR: IR0: can't allocate an IRTE", "DMAR-IR: Failed to allocate IRTE"];
+    const log = ["clocksource: Long readout interval", ...short];
+    expect(differences({ log }, { log: short })).toEqual([]);
+    expect(differences({ log }, { log: short.toReversed() })).toHaveLength(1);
+    expect(differences({ log }, { log: short.slice(1) })).toHaveLength(1);
+    const producer = (token: string) => ({
+      log: [`vfio-pci 0000:00:04.0: irq bypass producer ${token} registration fails: -16`],
+    });
+    expect(differences(producer("(token 00000000a2b1)"), producer("(token)"))).toEqual([]);
   });
 });
 
@@ -41,8 +57,10 @@ describe("LeakedState", () => {
 
   it("does not count an enable that was refused before it reached the hardware", () => {
     const leaked = new LeakedState();
-    leaked.learn("x16", enable, { ret: -1, errno: "EINVAL" });
-    expect(leaked.forget("x16", irqs, [hw(8)])).not.toEqual([hw(8)]);
+    for (const errno of ["EINVAL", "ENOSPC"]) {
+      leaked.learn("x16", enable, { ret: -1, errno });
+      expect(leaked.forget("x16", irqs, [hw(8)])).not.toEqual([hw(8)]);
+    }
   });
 
   it("knows the virtual field only after it was written, or after the next open", () => {
@@ -79,6 +97,33 @@ describe("recordingName", () => {
     expect(host("noremap/h00.6.12.jsonl").platform).toBe("x86-flat");
     expect(host("nointxmask/h00.6.12.jsonl").nointxmask).toBe(true);
     expect(recordingName("x/noremap/h00.6.1.jsonl").key).toBe("noremap/h00.6.1.jsonl");
+    expect(host("amd/a01-range.6.1.jsonl")).toMatchObject({ platform: "x86-amd", irtes: 512 });
+    expect(host("irte/q02-first.6.12.jsonl")).toMatchObject({
+      platform: "x86-vtd",
+      irtes: 65_536,
+      boot: { irtes: 54, vectors: 42, reservations: 13 },
+    });
+  });
+
+  it("knows which scripts ran behind a process that holds the table, and which fill it", () => {
+    const holds = (path: string) => recordingName(path).holds;
+    expect(holds("irte/q02-first.6.12.jsonl")).toBe("prefill-2048.script");
+    expect(holds("random-irte/irte-0001.6.1.jsonl")).toBe("../irte/prefill-2048.script");
+    expect(holds("irte/q01-exhaust.6.12.jsonl")).toBeUndefined();
+    expect(holds("irte/prefill-2048.6.1.jsonl")).toBeUndefined();
+    expect(holds("pool/p01-grow.6.1.smp1.jsonl")).toBeUndefined();
+  });
+
+  it("places 32 root ports' devices eight to a slot, and bridged ones behind one bridge", () => {
+    const device = (path: string, name: string) =>
+      recordingName(path).machine.devices.find((spec) => spec.name === name);
+    const irte = "irte/q02-first.6.12.jsonl";
+    expect(device(irte, "p08")!.place).toEqual({ bdf: "0000:0b:00.0", rootSlot: 0x10 });
+    expect(device(irte, "p09")!.place).toEqual({ bdf: "0000:0c:00.0", rootSlot: 0x11 });
+    expect(device(irte, "p32")!.place).toEqual({ bdf: "0000:23:00.0", rootSlot: 0x13 });
+    const alias = "amd-alias/b01-bridge.6.12.jsonl";
+    expect(device(alias, "v3")).toMatchObject({ bridge: "pb", msixVectors: 400 });
+    expect(device(alias, "x16")!.bridge).toBeUndefined();
   });
 
   it("refuses other names", () => {
