@@ -64,6 +64,7 @@ export const conformCommand: AddCommand = (program, io, done) => {
       new Option("--kernel <name>", "only recordings of this kernel").choices([
         "linux-6.1",
         "linux-6.12",
+        "linux-7.2",
       ]),
     )
     .option("--json", "print every divergence as JSON")

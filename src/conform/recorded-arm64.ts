@@ -9,21 +9,48 @@ import type { RecordedMachine, RecordingName } from "./recorded-machine.ts";
 /** Linux irqs that are in use after boot beside the root ports'. */
 const BOOT_IRQS = 23;
 
-/** Devices of the set `many` beyond the ten: w21 to w28 each behind a root port of its own. */
-const WIDE = Array.from({ length: 28 }, (_, i) => `w${String(i + 1).padStart(2, "0")}`);
-const MANY: readonly DeviceSpec[] = [
-  ...RECORDED_DEVICES,
-  ...WIDE.map((name) => ({ name, model: "nvme" as const, msixVectors: 2048, msiVectors: 0 })),
-];
+const hex2 = (n: number): string => n.toString(16).padStart(2, "0");
 
-/** Requester ids, bus << 8 | slot << 3: three devices behind root ports, then pcie.0 from slot 4. */
+/** w01 to w20 are on the root bus, after the ten. */
+const WIDE_ON_ROOT_BUS = 20;
+const FIRST_WIDE_SLOT = 0x0b;
+/** The last slot has a root port in each of its functions, with w21 to w28 on buses 4 to 11. */
+const PORTS_SLOT = 0x1f;
+const FIRST_PORTS_BUS = 4;
+
+/** Devices of the set `many` beyond the ten. */
+const WIDE = Array.from({ length: 28 }, (_, i): DeviceSpec => {
+  const behindPort = i - WIDE_ON_ROOT_BUS;
+  const slot = behindPort < 0 ? FIRST_WIDE_SLOT + i : PORTS_SLOT;
+  const bus = FIRST_PORTS_BUS + behindPort;
+  const bdf = behindPort < 0 ? `0000:00:${hex2(slot)}.0` : `0000:${hex2(bus)}:00.0`;
+  return {
+    name: `w${String(i + 1).padStart(2, "0")}`,
+    model: "nvme",
+    msixVectors: 2048,
+    msiVectors: 0,
+    place: { bdf, rootSlot: slot },
+  };
+});
+const MANY: readonly DeviceSpec[] = [...RECORDED_DEVICES, ...WIDE];
+
+/** Requester ids: bus << 8 | slot << 3. */
 const REQUESTER_IDS: Readonly<Record<string, number>> = Object.fromEntries(
-  MANY.map(({ name }, i) => {
-    if (i < 3) return [name, (i + 1) << 8];
-    const wide = WIDE.indexOf(name) + 1;
-    return [name, wide > 20 ? (wide - 17) << 8 : (i + 1) << 3];
+  MANY.map(({ name, place }) => {
+    const [, bus, slot] = place!.bdf.split(/[:.]/).map((field) => Number.parseInt(field, 16));
+    return [name, (bus! << 8) | (slot! << 3)];
   }),
 );
+
+/**
+ * Linux irq numbers of the INTx lines. The root ports' own interrupts come in between, and the
+ * first line, on which no port is, when its first device is probed: sooner or later by boot.
+ */
+function lineIrqs(folder: string, ports: number): readonly number[] {
+  if (ports === 0) return [23, 20, 21, 22];
+  if (ports === 11) return [34, 20, 22, 24];
+  return [folder === "pool-x86" ? 26 : 23, 20, 22, 24];
+}
 
 /** Scripts of pool/ and newer/ that ran on the set `many`. */
 const ON_MANY: ReadonlySet<string> = new Set([
@@ -50,7 +77,7 @@ const ONE_BOOT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** random-pool: another process holds 27 tables of 2,048, with a vector each. */
-const FILLER = WIDE.slice(0, 27).flatMap((name) => [
+const FILLER = WIDE.slice(0, 27).flatMap(({ name }) => [
   `@${name} open`,
   `@${name} set MSIX 0 1 EVENTFD|TRIGGER -1`,
 ]);
@@ -95,7 +122,14 @@ function arm64Machine(
       vectorsPerCpu: 201,
       retention: "cache",
       nointxmask: folder === "nointxmask",
-      boot: { irtes: ports, irqs: BOOT_IRQS + ports, vectors: 0, reservations: 0, lines: [] },
+      boot: {
+        irtes: ports,
+        irqs: BOOT_IRQS + ports,
+        vectors: 0,
+        reservations: 0,
+        lines: [],
+        lineIrqs: lineIrqs(folder, ports),
+      },
     },
     devices: many ? MANY : RECORDED_DEVICES,
     requesterIds: REQUESTER_IDS,
