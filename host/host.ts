@@ -22,6 +22,7 @@ import { createIrqPool, unmappedRead } from "./irq/platform.ts";
 import type { IrqPool } from "./irq/types.ts";
 import { kernelProfile } from "./kernel-profile.ts";
 import { type RingDoorbell, VmProcess } from "./process/vm-process.ts";
+import { BypassProducers } from "./vfio/bypass-producers.ts";
 import { VfioPciDevice } from "./vfio/pci-device.ts";
 import { CACHE_RETENTION } from "./vfio/retention/cache.ts";
 
@@ -64,6 +65,7 @@ class Host implements HostMachine {
       pool,
       profile: kernelProfile(spec.kernel),
       retention: CACHE_RETENTION,
+      producers: new BypassProducers(),
       nointxmask: spec.nointxmask,
     };
     for (const [index, device] of devices.entries()) {

@@ -36,6 +36,8 @@ export interface KernelProfile {
    * -EINVAL. Seen in recordings of both (h11); which commit changed it is not known to us.
    */
   readonly reqErrNegativeFdIsNoop: boolean;
+  /** What the kernel calls an eventfd in its words about irq bypass; seen in the recordings. */
+  readonly bypassToken: "token" | "eventfd";
   /**
    * How many LPIs an ITS sets aside for a function, rounded up to a power of two, and when.
    * `request`: the vectors asked for, at each enable. `table`: for MSI-X the whole table, since
@@ -53,6 +55,7 @@ export const LINUX_6_1: KernelProfile = {
   persistentIntxHandler: true,
   exclusiveIntxNoAutoEnable: true,
   reqErrNegativeFdIsNoop: true,
+  bypassToken: "token",
   itsBlocks: "request",
 };
 
@@ -63,10 +66,16 @@ export const LINUX_6_12: KernelProfile = {
   persistentIntxHandler: true,
   exclusiveIntxNoAutoEnable: true,
   reqErrNegativeFdIsNoop: false,
+  bypassToken: "token",
   itsBlocks: "table",
 };
 
-export const LINUX_7_2: KernelProfile = { ...LINUX_6_12, name: "linux-7.2", itsBlocks: "domain" };
+export const LINUX_7_2: KernelProfile = {
+  ...LINUX_6_12,
+  name: "linux-7.2",
+  bypassToken: "eventfd",
+  itsBlocks: "domain",
+};
 
 const PROFILES: Readonly<Record<HostSpec["kernel"], KernelProfile>> = {
   "linux-6.1": LINUX_6_1,

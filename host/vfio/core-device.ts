@@ -7,6 +7,7 @@ import type { DeviceMeter } from "../device/meter.ts";
 import type { IrqClient, IrqPool } from "../irq/types.ts";
 import type { KernelProfile } from "../kernel-profile.ts";
 import type { EventfdLookup } from "../process/fd-table.ts";
+import type { BypassProducers } from "./bypass-producers.ts";
 import type { RetentionPolicy } from "./retention/policy.ts";
 
 /** What a vfio-pci device is built on; the same for all devices of a machine. */
@@ -15,6 +16,7 @@ export interface VfioHost {
   readonly pool: IrqPool;
   readonly profile: KernelProfile;
   readonly retention: RetentionPolicy;
+  readonly producers: BypassProducers;
   /** Module parameter nointxmask. */
   readonly nointxmask: boolean;
 }

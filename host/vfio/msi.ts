@@ -134,10 +134,23 @@ export class VfioMsi {
     this.#triggers[vector] = trigger;
     const result = yield* pool.requestIrq(dev.client, vector, trigger);
     memoryUnlockAndRestore(dev.fn, command);
-    if (result === 0) return 0;
+    if (result === 0) {
+      this.#registerProducer(trigger);
+      return 0;
+    }
     this.#triggers[vector] = null;
     ctx.put();
     return result;
+  }
+
+  /** Without bypass interrupts still arrive, so that a failure is only told. */
+  #registerProducer(trigger: MsiTrigger): void {
+    const { client, host } = this.#dev;
+    const result = host.producers.register(trigger);
+    if (result === 0) return;
+    const token = `${host.profile.bypassToken} ${trigger.ctx.slot}`;
+    const text = `vfio-pci ${client.bdf}: irq bypass producer (${token}) registration fails: ${result}`;
+    host.env.tracer.emit("printk", { text });
   }
 
   /** vfio_msi_alloc_irq for a vector that has none. The irq stays, also if what follows fails. */
@@ -151,6 +164,7 @@ export class VfioMsi {
     const dev = this.#dev;
     const trigger = this.#triggers[vector];
     assert(trigger !== null && trigger !== undefined, `vector ${vector} has no trigger`);
+    dev.host.producers.unregister(trigger);
     const command = memoryLockAndEnable(dev.fn);
     yield* dev.host.pool.freeIrq(dev.client, vector);
     memoryUnlockAndRestore(dev.fn, command);
