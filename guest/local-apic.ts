@@ -4,6 +4,9 @@ import { NOT_SINGLE, QUEUE_ENTRIES } from "../src/shm/interrupt-queue.ts";
 
 const IRR_WORDS = 8;
 
+/** What they need of a border. */
+type RequestPort = Pick<GuestPort, "interrupts" | "apic" | "shape">;
+
 /**
  * Requests come from the host (interrupt queue, and request bits where that was full) and from the
  * VMM in this thread. They wait in the IRR until the vCPUs take interrupts; a request for a vector
@@ -16,13 +19,13 @@ export class LocalApics {
   mergedCount = 0;
   /** Vectors that wait. */
   waiting = 0;
-  readonly #port: GuestPort;
+  readonly #port: RequestPort;
   readonly #irr: Int32Array;
   readonly #incoming: Int32Array;
   /** The newest request that waits: where only one does, it is this. */
   #newest = 0;
 
-  constructor(port: GuestPort) {
+  constructor(port: RequestPort) {
     this.vcpus = port.shape.vcpus;
     this.#port = port;
     this.#irr = new Int32Array(this.vcpus * IRR_WORDS);

@@ -129,7 +129,11 @@ export const DOORBELL_WORDS = 16;
  * Host: requests `vector` on `vcpu`, both in range; false if it merged with one that was requested
  * before and has not been taken. The caller then wakes the guest. Hot path.
  */
-export function requestInterrupt(port: HostPort, vcpu: number, vector: number): boolean {
+export function requestInterrupt(
+  port: Pick<HostPort, "interrupts" | "apic">,
+  vcpu: number,
+  vector: number,
+): boolean {
   return port.interrupts.post((vcpu << 8) | vector) || port.apic.set(vcpu, vector);
 }
 

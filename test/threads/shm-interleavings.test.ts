@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { interleavings as border } from "../support/border-interleavings.ts";
 import { interleavings as counters } from "../support/counter-interleavings.ts";
 import { interleavings as handovers } from "../support/handover-interleavings.ts";
 import { Explorer } from "../support/interleave.ts";
@@ -6,16 +7,21 @@ import { Explorer } from "../support/interleave.ts";
 const explorer = new Explorer();
 afterAll(() => explorer.close());
 
-const NAMES = [...Object.keys(counters), ...Object.keys(handovers)];
+const MODULES = { border, counter: counters, handover: handovers };
+
+const NAMES = Object.values(MODULES).flatMap((programs) => Object.keys(programs));
 
 function moduleOf(name: string): URL {
-  const file = name in counters ? "counter-interleavings.ts" : "handover-interleavings.ts";
-  return new URL(`../support/${file}`, import.meta.url);
+  const [module] = Object.entries(MODULES).find(([, programs]) => name in programs)!;
+  return new URL(`../support/${module}-interleavings.ts`, import.meta.url);
 }
 
 /** Long programs have too many schedules: these are interrupted this often at most. */
 const PREEMPTIONS: Readonly<Record<string, number>> = {
   "eventfd: signals across 2^31 and 2^32": 4,
+  "requests: more vectors than the queue holds": 4,
+  "requests: one vector again and again": 4,
+  "doorbells: a device that has interrupted hears the answer": 4,
   "eventcount: one waker, two units": 3,
   "eventcount: two wakers": 3,
   "eventcount over a poll set: two markers": 2,
