@@ -1,5 +1,7 @@
 /** Messages through rings: msgpackr bytes, cut into slots on one side and joined on the other. */
-import { Packr, Unpackr } from "msgpackr";
+// Not from "msgpackr": that loads Node's streams and looks for a native addon, in every worker.
+import { Packr } from "msgpackr/pack";
+import { Unpackr } from "msgpackr/unpack";
 import type { RingConsumer, RingProducer } from "../shm/ring.ts";
 import { MESSAGE_BYTES_MAX } from "./messages.ts";
 import { isPlainMsgpack } from "./plain-msgpack.ts";
