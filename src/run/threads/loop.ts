@@ -6,7 +6,7 @@ import type { Scheduler } from "../../time/scheduler.ts";
 import type { LoopReport } from "./api.ts";
 
 /** Longest stay in the loop before the worker looks at its messages. */
-const SLICE_NS = 20_000_000;
+const SLICE_NS = 1_000_000_000;
 /** Turns between two looks at the clock while there is work. */
 const TURNS_PER_LOOK = 64;
 
