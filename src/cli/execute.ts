@@ -13,6 +13,7 @@ import {
   type RunHeader,
   textReport,
 } from "../report/text.ts";
+import { partialResultOf } from "../run/broken-run.ts";
 import type { Engine, RunResult } from "../run/result.ts";
 import { scenarioYaml } from "../scenario/to-yaml.ts";
 import type { Scenario } from "../scenario/types.ts";
@@ -35,14 +36,26 @@ export async function execute(
   if (options.dir !== undefined) makeDirectory(options.dir);
   const style = io.outIsTty ? COLOURED : PLAIN;
   if (options.output === "text") io.out(headerText(headerOf(scenario, options.engine), style));
-  const result = await runInterruptibly(scenario, options.engine, io);
-  io.out(options.output === "json" ? canonicalJson(result) : bodyText(result, style));
-  if (options.dir !== undefined) {
-    writeFileSync(join(options.dir, "result.json"), canonicalJson(result));
-    writeFileSync(join(options.dir, "report.txt"), textReport(result));
-    writeFileSync(join(options.dir, "scenario.yaml"), scenarioYaml(scenario));
+  const publish = (result: RunResult): void => {
+    io.out(options.output === "json" ? canonicalJson(result) : bodyText(result, style));
+    if (options.dir !== undefined) writeFiles(options.dir, scenario, result);
+  };
+  try {
+    const result = await runInterruptibly(scenario, options.engine, io);
+    publish(result);
+    return exitCode(result);
+  } catch (error) {
+    const partial = partialResultOf(error);
+    if (partial !== null) publish(partial);
+    io.err(`${scenario.name} with seed ${scenario.seed} on the ${options.engine} engine:\n`);
+    throw error;
   }
-  return exitCode(result);
+}
+
+function writeFiles(dir: string, scenario: Scenario, result: RunResult): void {
+  writeFileSync(join(dir, "result.json"), canonicalJson(result));
+  writeFileSync(join(dir, "report.txt"), textReport(result));
+  writeFileSync(join(dir, "scenario.yaml"), scenarioYaml(scenario));
 }
 
 function makeDirectory(dir: string): void {
@@ -75,10 +88,6 @@ async function runInterruptibly(scenario: Scenario, engine: Engine, io: Io): Pro
       signal: abort.signal,
       onProgress: (progress) => status.show(progress),
     });
-  } catch (error) {
-    status.clear();
-    io.err(`${scenario.name} with seed ${scenario.seed} on the ${engine} engine:\n`);
-    throw error;
   } finally {
     release();
     status.clear();

@@ -7,7 +7,7 @@ export interface Io {
   err(text: string): void;
   readonly outIsTty: boolean;
   readonly errIsTty: boolean;
-  /** Calls `handler` at every SIGINT until the returned function is called. */
+  /** Calls `handler` at every SIGINT and SIGTERM until the returned function is called. */
   onInterrupt(handler: () => void): () => void;
   /** Ends the process at once. */
   exitNow(code: number): void;
@@ -22,6 +22,9 @@ export const EXIT_USAGE = 2;
 export const EXIT_INVARIANT = 3;
 export const EXIT_INTERRUPTED = 130;
 
+/** Ctrl-C, and what timeout(1) and service managers send: both want a result, and soon. */
+const INTERRUPTS = ["SIGINT", "SIGTERM"] as const;
+
 /** The real process. */
 export function processIo(): Io {
   // A reader that has seen enough (head) is no error.
@@ -35,8 +38,10 @@ export function processIo(): Io {
     outIsTty: process.stdout.isTTY === true,
     errIsTty: process.stderr.isTTY === true,
     onInterrupt(handler) {
-      process.on("SIGINT", handler);
-      return () => void process.off("SIGINT", handler);
+      for (const signal of INTERRUPTS) process.on(signal, handler);
+      return () => {
+        for (const signal of INTERRUPTS) process.off(signal, handler);
+      };
     },
     exitNow: (code) => process.exit(code),
   };

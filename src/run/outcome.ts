@@ -24,6 +24,8 @@ export interface RunOutcome {
   /** Why the run ended early, or null. */
   readonly partial: string | null;
   readonly warnings: readonly Warning[];
+  /** The error that broke the run; what was counted until then need not add up. */
+  readonly failure?: Error | null;
 }
 
 /** What an engine is told beside the scenario. */

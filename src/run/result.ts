@@ -95,18 +95,27 @@ export interface LatencyRow {
   readonly max: number;
 }
 
-/** What this machine needs for a bare hand-over between two threads, measured before the run. */
-export interface FloorResult {
+/** What this machine needs for a bare hand-over between two threads, measured beside the run. */
+export interface FloorFigures {
   /** One way, median: the receiver spins. Null: could not be measured. */
   readonly spinOneWayNs: number | null;
   /** One way, median: the receiver is parked in Atomics.wait. Null: could not be measured. */
   readonly parkOneWayNs: number | null;
   /** One reading of the clock. */
   readonly clockNs: number;
+}
+
+/** The floor a run is compared with: the mean of what was measured just before and just after. */
+export interface FloorResult extends FloorFigures {
   /** Which of the two the run's latencies are compared with. */
   readonly reference: "spin" | "park";
   /** How the workers came out of their waits in this run: `spin`, `park`: counts. */
   readonly wakeModes: Readonly<Record<string, number>>;
+  /** The two measurements; left out if there was none after the run. */
+  readonly before?: FloorFigures;
+  readonly after?: FloorFigures;
+  /** How far the reference moved during the run, as a share of `before`: 0.1 is 10 % slower. */
+  readonly drift?: number | null;
 }
 
 export interface LatencyResult {

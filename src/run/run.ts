@@ -4,6 +4,7 @@ import { VERSION } from "../base/version.ts";
 import { evaluateExpectations } from "../scenario/expect.ts";
 import type { Scenario } from "../scenario/types.ts";
 import { assembleResult } from "./assemble.ts";
+import { brokenRun } from "./broken-run.ts";
 import { loadGuest, loadHost } from "./entries.ts";
 import type { EngineOptions, RunOutcome } from "./outcome.ts";
 import type { Engine, MachineInfo, RunResult } from "./result.ts";
@@ -16,12 +17,18 @@ export interface RunOptions extends EngineOptions {
 
 /**
  * Runs `scenario` to its end, its limit or an abort. Throws `InvariantError` if the model is
- * wrong; what the scenario expected and did not get is in the result.
+ * wrong, with what there is of a result (src/run/broken-run.ts); what the scenario expected and
+ * did not get is in the result.
  */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
-  const outcome = await runEngine(scenario, options);
+  return resultOf(scenario, await runEngine(scenario, options));
+}
+
+/** What a run that has ended comes to; throws what broke it. */
+export function resultOf(scenario: Scenario, outcome: RunOutcome): RunResult {
   const machine = outcome.engine === "threads" ? machineInfo() : null;
   const result = assembleResult(scenario, outcome, VERSION, machine);
+  if (outcome.failure) throw brokenRun(outcome.failure, result);
   return { ...result, expectations: evaluateExpectations(scenario.expect, result) };
 }
 

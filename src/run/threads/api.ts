@@ -34,9 +34,13 @@ export interface GuestSetUp {
 
 /** Which half of a floor measurement a worker does. */
 export interface ProbeRequest {
-  readonly memory: SharedArrayBuffer;
+  /** Where the two sides wait for each other. */
+  readonly meeting: SharedArrayBuffer;
+  /** Memory of each stretch; both sides go through them together. */
+  readonly stretches: readonly SharedArrayBuffer[];
   readonly side: "ping" | "pong";
   readonly mode: "spin" | "park";
+  /** Of each stretch. */
   readonly rounds: number;
 }
 
@@ -49,7 +53,7 @@ export interface LoopReport {
 }
 
 interface WorkerApi {
-  /** Round trips timed by the ping side, ns. */
+  /** Median round trip of each stretch, timed by the ping side, ns. */
   probe(request: ProbeRequest): Promise<Float64Array>;
   clockCost(): Promise<number>;
   /** Runs the loop until `stop`; resolves when it has ended. */

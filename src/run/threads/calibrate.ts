@@ -1,10 +1,29 @@
-/** Measures the floor of a run on its own workers, before their loops start. */
-import { type Floor, floorOf } from "../../measure/calibration.ts";
+/** Measures the floor of a run on its own workers, while their loops do not run. */
+import {
+  type Floor,
+  floorOf,
+  floorReference,
+  referenceNs,
+  type WaitMode,
+  type WakeCounts,
+} from "../../measure/calibration.ts";
 import { createFloorMemory, type FloorMode } from "../../shm/floor.ts";
+import type { FloorResult, Warning } from "../result.ts";
 import type { GuestWorkerApi, HostWorkerApi } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
-const ROUNDS: Readonly<Record<FloorMode, number>> = { spin: 20_000, park: 1_000 };
+/**
+ * Stretches of a probe and rounds in each: about 80 ms of spinning, 20 ms of parking. The median of
+ * the stretches' medians passes over the first, in which code is compiled, and over those in which
+ * something else ran on one of the cores.
+ */
+const STRETCHES: Readonly<Record<FloorMode, { count: number; rounds: number }>> = {
+  spin: { count: 9, rounds: 20_000 },
+  park: { count: 5, rounds: 250 },
+};
+
+/** A floor that moved by more than this was not the floor of the run. */
+const DRIFT_MAX = 0.25;
 
 /** Ping from the host worker, pong from a guest worker: the way an interrupt goes. */
 export async function measureFloor(
@@ -12,11 +31,12 @@ export async function measureFloor(
   guest: WorkerHandle<GuestWorkerApi>,
 ): Promise<Floor> {
   const roundTrips = async (mode: FloorMode): Promise<Float64Array> => {
-    const memory = createFloorMemory();
-    const rounds = ROUNDS[mode];
+    const { count, rounds } = STRETCHES[mode];
+    const stretches = Array.from({ length: count }, createFloorMemory);
+    const request = { meeting: createFloorMemory(), stretches, mode, rounds };
     const [timed] = await Promise.all([
-      host.call((api) => api.probe({ memory, side: "ping", mode, rounds })),
-      guest.call((api) => api.probe({ memory, side: "pong", mode, rounds })),
+      host.call((api) => api.probe({ ...request, side: "ping" })),
+      guest.call((api) => api.probe({ ...request, side: "pong" })),
     ]);
     return timed;
   };
@@ -26,3 +46,52 @@ export async function measureFloor(
     clockNs: [await guest.call((api) => api.clockCost())],
   });
 }
+
+/** The floor of a run from what was measured before it and, if it was, after it. */
+export function floorResult(
+  before: Floor,
+  after: Floor | null,
+  wait: WaitMode,
+  waits: WakeCounts,
+): FloorResult {
+  const reference = floorReference(wait, waits);
+  const wakeModes = { ...waits };
+  if (after === null) return { ...before, reference, wakeModes };
+  const then = referenceNs(before, reference);
+  const now = referenceNs(after, reference);
+  return {
+    spinOneWayNs: mean(before.spinOneWayNs, after.spinOneWayNs),
+    parkOneWayNs: mean(before.parkOneWayNs, after.parkOneWayNs),
+    clockNs: (before.clockNs + after.clockNs) / 2,
+    reference,
+    wakeModes,
+    before,
+    after,
+    drift: then === null || now === null ? null : now / then - 1,
+  };
+}
+
+function mean(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : (a + b) / 2;
+}
+
+/** What to know about a floor before comparing anything with it; `wanted` says if there is need. */
+export function floorWarnings(floor: FloorResult | null, wanted: boolean): Warning[] {
+  const one = floor?.reference === "park" ? floor.parkOneWayNs : (floor?.spinOneWayNs ?? null);
+  if (floor === null || one === null) return wanted ? [UNMEASURED] : [];
+  const { drift, reference } = floor;
+  if (typeof drift !== "number" || Math.abs(drift) <= DRIFT_MAX) return [];
+  const percent = `${Math.round(Math.abs(drift) * 100)} %`;
+  const moved = drift > 0 ? `rose by ${percent}` : `fell by ${percent}`;
+  return [
+    {
+      text: `the machine's floor (${reference}) ${moved} during the run`,
+      advice: "close other programs, pin the run to its own cores (taskset), and repeat",
+    },
+  ];
+}
+
+const UNMEASURED: Warning = {
+  text: "the machine's floor could not be measured: latencies have nothing to be compared with",
+  advice: "free some cores and repeat",
+};

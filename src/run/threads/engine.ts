@@ -1,261 +1,195 @@
 /** The threads engine: one host worker, one worker a guest, wall clock, real concurrency. */
 import { setTimeout as delay } from "node:timers/promises";
-import { type Floor, floorReference, type WakeCounts } from "../../measure/calibration.ts";
+import type { Floor, WakeCounts } from "../../measure/calibration.ts";
 import type { Scenario } from "../../scenario/types.ts";
-import { createWord } from "../../shm/arena.ts";
-import {
-  CONTROL_GUEST_EPOCH,
-  CONTROL_GUEST_PARKED,
-  CONTROL_STOP,
-  createBorder,
-  guestFatesOf,
-  interruptsOf,
-} from "../../shm/border.ts";
-import { AlwaysWaker, Attention, FutexWaker } from "../../shm/waker.ts";
+import { interruptsOf } from "../../shm/border.ts";
 import { WallClock } from "../../time/wall-clock.ts";
-import type { GuestPlan } from "../contract.ts";
-import { guestWorkerUrl, hostWorkerUrl } from "../entries.ts";
-import type { EngineOptions, GuestOutcome, RunOutcome } from "../outcome.ts";
-import { borderShape, planGuests } from "../plan.ts";
-import type { FloorResult, Warning } from "../result.ts";
-import type { BorderHandle, GuestWorkerApi, HostWorkerApi, LoopReport } from "./api.ts";
-import { measureFloor } from "./calibrate.ts";
-import { WorkerHandle } from "./worker-handle.ts";
+import type { EngineOptions, RunOutcome } from "../outcome.ts";
+import type { FloorResult } from "../result.ts";
+import type { LoopReport } from "./api.ts";
+import { floorResult, floorWarnings, measureFloor } from "./calibrate.ts";
+import { Crew, type ThreadGuest, type WorkerUrls } from "./crew.ts";
+import { type Ending, endRun, salvage } from "./ending.ts";
+import { StopRequest } from "./stop-request.ts";
 
-/** Longest time interrupts under way may take to arrive after the load has stopped. */
-const SETTLE_MS = 3_000;
 const PROGRESS_MS = 200;
-/** Guests started at a time: starting all 64 at once only makes each of them slower. */
-const START_BATCH = 4;
 
-interface ThreadGuest {
-  readonly plan: GuestPlan;
-  readonly border: BorderHandle;
-  readonly worker: WorkerHandle<GuestWorkerApi>;
-  dead: string | null;
+/** The floor before the run, and the guest it was measured with. */
+interface Calibration {
+  readonly floor: Floor;
+  readonly guest: ThreadGuest;
 }
 
 /** One run on threads, from first worker to last. */
 export class ThreadsRun {
   readonly #scenario: Scenario;
   readonly #options: EngineOptions;
-  readonly #clock = new WallClock();
-  readonly #host: WorkerHandle<HostWorkerApi>;
-  readonly #hostMemory = { epoch: createWord(), attention: createWord() };
-  readonly guests: ThreadGuest[] = [];
-  readonly #warnings: Warning[] = [];
-  #stopReason: string | null = null;
-  #wakeMain: () => void = () => {};
+  readonly #stop = new StopRequest();
+  readonly #crew: Crew;
+  readonly #clock: WallClock;
 
-  constructor(scenario: Scenario, options: EngineOptions) {
+  constructor(scenario: Scenario, options: EngineOptions, urls: Partial<WorkerUrls> = {}) {
     this.#scenario = scenario;
     this.#options = options;
-    const { epoch, attention } = this.#hostMemory;
-    this.#host = new WorkerHandle<HostWorkerApi>(
-      "host",
-      hostWorkerUrl(),
-      new Attention({ words: new Int32Array(attention), index: 0 }),
-      new AlwaysWaker({ words: new Int32Array(epoch), index: 0 }),
-    );
-    this.#host.onDeath((reason) => this.#stop(`host worker died: ${reason}`));
+    this.#crew = new Crew(scenario, this.#stop, urls);
+    // Its calibration takes some milliseconds, in which the host's thread starts.
+    this.#clock = new WallClock();
   }
 
-  #stop(reason: string): void {
-    this.#stopReason ??= reason;
-    this.#wakeMain();
+  get guests(): readonly ThreadGuest[] {
+    return this.#crew.guests;
   }
 
+  get #interrupted(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  /** Throws what broke the run only if nothing can be said about it any more. */
   async run(): Promise<RunOutcome> {
-    const onAbort = (): void => this.#stop("interrupted");
-    this.#options.signal?.addEventListener("abort", onAbort);
+    const { signal } = this.#options;
+    const onAbort = (): void => this.#stop.make("interrupted");
+    signal?.addEventListener("abort", onAbort);
+    if (this.#interrupted) onAbort();
     try {
-      await this.#setUp();
-      const floor = await this.#floor();
+      await this.#crew.start();
+      const before = await this.#calibrate();
       const startNs = this.#clock.now();
-      await this.#play(startNs);
+      const played = this.#stop.reason === null;
+      if (played) {
+        this.#startLoops();
+        await this.#play(startNs);
+      }
       const durationNs = this.#clock.now() - startNs;
-      return await this.#finish(floor, startNs, durationNs);
+      const ending = await this.#end(played);
+      const floor = await this.#floor(before, ending.loops);
+      const warnings = [...ending.warnings, ...floorWarnings(floor, played)];
+      const { host, poolAfter, guests } = ending;
+      return {
+        engine: "threads",
+        host,
+        poolAfter,
+        guests,
+        floor,
+        durationNs,
+        startNs,
+        partial: this.#stop.reason ?? this.#loss(),
+        warnings,
+        failure: this.#stop.failure,
+      };
+    } catch (error) {
+      throw this.#stop.failure ?? error;
     } finally {
-      this.#options.signal?.removeEventListener("abort", onAbort);
-      await Promise.all([this.#host.end(), ...this.guests.map(({ worker }) => worker.end())]);
+      signal?.removeEventListener("abort", onAbort);
+      await this.#crew.end();
     }
   }
 
-  async #setUp(): Promise<void> {
-    const plans = planGuests(this.#scenario);
-    const borders = plans.map((plan): BorderHandle => {
-      const shape = borderShape(plan);
-      return { shape, memory: createBorder(shape) };
-    });
-    const host = this.#hostMemory;
-    await this.#host.call((api) => api.setUp({ scenario: this.#scenario, host, plans, borders }));
-    for (let first = 0; first < plans.length; first += START_BATCH) {
-      const batch = plans.slice(first, first + START_BATCH);
-      await Promise.all(
-        batch.map((plan, i) => this.#startGuest(plan, borders[first + i]!, plans.length + 1)),
-      );
-      if (this.#stopReason !== null) break;
+  /** Null if the run is to stop, or if no guest can take part. */
+  async #calibrate(): Promise<Calibration | null> {
+    const { host } = this.#crew;
+    for (const guest of this.#crew.alive()) {
+      if (this.#stop.reason !== null) break;
+      const measuring = measureFloor(host, guest.worker).catch(() => null);
+      await this.#stop.orUntil(measuring);
+      if (this.#stop.reason !== null) break;
+      const floor = await measuring;
+      if (floor !== null) return { floor, guest };
     }
+    return null;
   }
 
-  async #startGuest(plan: GuestPlan, border: BorderHandle, threads: number): Promise<void> {
-    const words = new Int32Array(border.memory);
-    const worker = new WorkerHandle<GuestWorkerApi>(
-      plan.spec.name,
-      guestWorkerUrl(),
-      new Attention({ words, index: CONTROL_STOP }),
-      new FutexWaker({ words, index: CONTROL_GUEST_PARKED }, { words, index: CONTROL_GUEST_EPOCH }),
-    );
-    const guest: ThreadGuest = { plan, border, worker, dead: null };
-    this.guests.push(guest);
-    worker.onDeath((reason) => this.#guestGone(guest, reason));
-    const hostEpoch = this.#hostMemory.epoch;
-    await worker.call((api) =>
-      api.setUp({ scenario: this.#scenario, plan, border, hostEpoch, threads }),
-    );
-  }
-
-  /** The VM process is gone: the host closes everything it had, the others go on. */
-  #guestGone(guest: ThreadGuest, reason: string): void {
-    if (guest.dead !== null) return;
-    guest.dead = reason;
-    const index = this.guests.indexOf(guest);
-    this.#host.call((api) => api.exit(index, reason)).catch(() => {});
-    if (this.guests.every(({ dead }) => dead !== null)) this.#stop("all guests are gone");
-  }
-
-  async #floor(): Promise<Floor | null> {
-    const first = this.guests[0];
-    if (first === undefined || this.#stopReason !== null) return null;
-    return await measureFloor(this.#host, first.worker);
-  }
-
-  /** Lets host and guests run until the scenario's end, a limit, or somebody's stop. */
-  async #play(startNs: number): Promise<void> {
-    this.#host.start((api) => api.run()).catch(() => {});
-    for (const guest of this.guests) {
-      if (guest.dead !== null) continue;
-      guest.worker
+  #startLoops(): void {
+    const crew = this.#crew;
+    const { host } = crew;
+    for (const guest of crew.alive()) {
+      guest.loop = guest.worker
         .start((api) => api.run())
         .then(() => this.#loopEnded(guest))
-        .catch(() => {});
+        .catch((error: Error) => this.#loopBroke(guest, error));
     }
-    const { duration, run } = this.#scenario;
-    const endNs = startNs + Math.min(duration, run.limit);
-    while (this.#stopReason === null) {
-      const left = (endNs - this.#clock.now()) / 1e6;
-      if (left <= 0) break;
-      await this.#sleepOrStop(Math.min(left, PROGRESS_MS));
-      this.#tellProgress(startNs);
-    }
-    if (duration > run.limit) this.#stopReason ??= "wall-clock limit";
+    crew.hostLoop = host
+      .start((api) => api.run())
+      .catch((error: Error) => {
+        if (host.dead === null) this.#stop.fail(error);
+      });
   }
 
   /** A guest's loop ends by itself only when its VM process is gone. */
   async #loopEnded(guest: ThreadGuest): Promise<void> {
     if (guest.dead !== null || (await guest.worker.call((api) => api.alive()))) return;
     const { report } = await guest.worker.call((api) => api.collect());
-    this.#guestGone(guest, report.state);
+    this.#crew.guestGone(guest, report.state);
+  }
+
+  /** Unless its thread died, which its handle tells: the model threw. */
+  #loopBroke(guest: ThreadGuest, error: Error): void {
+    if (guest.worker.dead !== null) return;
+    this.#stop.fail(error);
+    this.#crew.guestGone(guest, error.message);
+  }
+
+  /** Lets host and guests run until the scenario's end, a limit, or somebody's stop. */
+  async #play(startNs: number): Promise<void> {
+    const { duration, run } = this.#scenario;
+    const endNs = startNs + Math.min(duration, run.limit);
+    while (this.#stop.reason === null) {
+      const leftMs = (endNs - this.#clock.now()) / 1e6;
+      if (leftMs <= 0) break;
+      await this.#sleepOrStop(Math.min(leftMs, PROGRESS_MS));
+      this.#tellProgress(startNs);
+    }
+    if (duration > run.limit) this.#stop.make("wall-clock limit");
   }
 
   async #sleepOrStop(ms: number): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      this.#wakeMain = resolve;
-    });
     const timer = new AbortController();
-    await Promise.race([delay(ms, undefined, { signal: timer.signal }).catch(() => {}), stopped]);
+    await this.#stop.orUntil(delay(ms, undefined, { signal: timer.signal }).catch(() => {}));
     timer.abort();
   }
 
   #tellProgress(startNs: number): void {
+    const { guests } = this.#crew;
     this.#options.onProgress?.({
       elapsedNs: this.#clock.now() - startNs,
       durationNs: this.#scenario.duration,
-      interrupts: this.guests.reduce((sum, { border }) => sum + interruptsOf(border.memory), 0),
-      guests: this.guests.map(({ plan, dead }) => ({
+      interrupts: guests.reduce((sum, { border }) => sum + interruptsOf(border.memory), 0),
+      guests: guests.map(({ plan, dead }) => ({
         name: plan.spec.name,
         state: dead === null ? "running" : "dead",
       })),
     });
   }
 
-  #alive(): ThreadGuest[] {
-    return this.guests.filter(({ dead, worker }) => dead === null && worker.dead === null);
-  }
-
-  async #finish(floor: Floor | null, startNs: number, durationNs: number): Promise<RunOutcome> {
-    await this.#host.call((api) => api.quiesce());
-    await this.#eachAlive((guest) => guest.worker.call((api) => api.quiesce()));
-    await this.#rest();
-    await this.#eachAlive(async (guest) => {
-      await guest.worker.call((api) => api.stop());
-      await guest.worker.call((api) => api.settle());
-    });
-    const loops: LoopReport[] = [];
-    const reports = await Promise.all(this.guests.map((guest) => this.#collect(guest, loops)));
-    await this.#host.call((api) => api.settle());
-    const { report } = await this.#host.call((api) => api.collect());
-    for (const [index, { dead }] of this.guests.entries()) {
-      if (dead === null) await this.#host.call((api) => api.exit(index, "end of run"));
+  async #end(played: boolean): Promise<Ending> {
+    const crew = this.#crew;
+    if (!played || this.#stop.failure !== null) return await salvage(crew);
+    try {
+      const [clock, stop] = [this.#clock, this.#stop];
+      return await endRun({ crew, clock, stop, hurry: () => this.#interrupted });
+    } catch (error) {
+      this.#stop.fail(error as Error);
+      return await salvage(crew);
     }
-    await this.#rest();
-    const after = await this.#host.call((api) => api.collect());
-    loops.push(after.loop);
-    await this.#host.call((api) => api.stop());
-    return {
-      engine: "threads",
-      host: report,
-      poolAfter: after.report.pool,
-      guests: reports,
-      floor: floor === null ? null : this.#floorResult(floor, wakeCounts(loops)),
-      durationNs,
-      startNs,
-      partial: this.#stopReason,
-      warnings: this.#warnings,
-    };
   }
 
-  #floorResult(floor: Floor, waits: WakeCounts): FloorResult {
-    const reference = floorReference(this.#scenario.run.wait, waits);
-    return { ...floor, reference, wakeModes: { ...waits } };
-  }
-
-  /** Waits until nobody has anything under way, or gives up and says so. */
-  async #rest(): Promise<void> {
-    const until = this.#clock.now() + SETTLE_MS * 1e6;
-    for (;;) {
-      const busy = await Promise.all([
-        this.#host.call((api) => api.busy()),
-        ...this.#alive().map(({ worker }) => worker.call((api) => api.busy()).catch(() => false)),
-      ]);
-      if (!busy.includes(true)) return;
-      if (this.#clock.now() > until) break;
-      await delay(5);
+  /** With the same guest as before the run, if it is still there; a user who waits comes first. */
+  async #floor(
+    before: Calibration | null,
+    loops: readonly LoopReport[],
+  ): Promise<FloorResult | null> {
+    if (before === null) return null;
+    const { floor, guest } = before;
+    let after: Floor | null = null;
+    if (!this.#interrupted && this.#stop.failure === null && guest.dead === null) {
+      after = await measureFloor(this.#crew.host, guest.worker).catch(() => null);
     }
-    this.#warnings.push({
-      text: `work was still under way ${SETTLE_MS} ms after the load stopped`,
-      advice: "the machine is overloaded: fewer guests, a lower rate, or a longer duration",
-    });
+    return floorResult(floor, after, this.#scenario.run.wait, wakeCounts(loops));
   }
 
-  /** Asks every live guest; one that dies meanwhile is noticed by its handle. */
-  async #eachAlive(ask: (guest: ThreadGuest) => Promise<void>): Promise<void> {
-    await Promise.all(
-      this.#alive().map((guest) =>
-        ask(guest).catch((error: unknown) => this.#guestGone(guest, `${error}`)),
-      ),
-    );
-  }
-
-  async #collect(guest: ThreadGuest, loops: LoopReport[]): Promise<GuestOutcome> {
-    let report = null;
-    if (guest.worker.dead === null) {
-      const answer = await guest.worker.call((api) => api.collect()).catch(() => null);
-      if (answer !== null) loops.push(answer.loop);
-      report = answer?.report ?? null;
-    }
-    const fates = Array.from(guestFatesOf(guest.border.memory, guest.border.shape));
-    return { report, dead: guest.dead, fates };
+  /** A guest whose worker was killed from outside, or ran out of memory. */
+  #loss(): string | null {
+    const lost = this.guests.find(({ worker }) => worker.dead !== null);
+    return lost === undefined ? null : `guest ${lost.worker.name} died: ${lost.worker.dead}`;
   }
 }
 

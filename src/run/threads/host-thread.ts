@@ -18,6 +18,9 @@ import { type LoopBody, WorkerLoop } from "./loop.ts";
 import { clockCost, probe } from "./probe.ts";
 import { waitStrategy } from "./strategy.ts";
 
+/** A timer due within this time is work under way: a command in service, a call that steps. */
+const SOON_NS = 1_000_000;
+
 /** The loop's view of the host: what of all guests needs a poll. */
 class HostBody implements LoopBody {
   readonly #machine: HostMachine;
@@ -52,28 +55,29 @@ class HostBody implements LoopBody {
 /** Everything main can ask of the host worker. */
 export function hostWorkerApi(createHost: CreateHost): HostWorkerApi {
   const clock = new WallClock();
-  let machine: HostMachine | null = null;
-  let loop: WorkerLoop | null = null;
-  const built = (): { machine: HostMachine; loop: WorkerLoop } => {
-    assert(machine !== null && loop !== null, "host worker: set up first");
-    return { machine, loop };
+  const scheduler = new Scheduler(clock);
+  let parts: { machine: HostMachine; body: HostBody; loop: WorkerLoop } | null = null;
+  const built = (): NonNullable<typeof parts> => {
+    assert(parts !== null, "host worker: set up first");
+    return parts;
   };
   return {
     async setUp(setUp) {
-      const scheduler = new Scheduler(clock);
       const env = machineEnv({ ...setUp.scenario, costs: wallCosts() }, "host", clock, scheduler);
-      machine = createHost(env, setUp.scenario.host, setUp.scenario.devices);
+      const machine = createHost(env, setUp.scenario.host, setUp.scenario.devices);
       const ports = openPorts(setUp);
       for (const [guest, port] of ports.entries()) machine.attach(guest, setUp.plans[guest]!, port);
       const flags = ports.map((port) => controlWord(port, CONTROL_HOST_PARKED));
       const epoch = { words: new Int32Array(setUp.host.epoch), index: 0 };
-      loop = new WorkerLoop(
-        new HostBody(machine, ports),
+      const body = new HostBody(machine, ports);
+      const loop = new WorkerLoop(
+        body,
         scheduler,
         waitStrategy(setUp.scenario.run.wait, ports.length + 1, clock),
         new Parker(epoch, flags),
         new Attention({ words: new Int32Array(setUp.host.attention), index: 0 }),
       );
+      parts = { machine, body, loop };
     },
     async probe(request) {
       return probe(request, clock);
@@ -88,7 +92,8 @@ export function hostWorkerApi(createHost: CreateHost): HostWorkerApi {
       built().machine.quiesce();
     },
     async busy() {
-      return built().machine.busy();
+      const { machine, body } = built();
+      return machine.busy() || body.hasWork() || scheduler.nextAt() < clock.now() + SOON_NS;
     },
     async stop() {
       built().loop.stop();

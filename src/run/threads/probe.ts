@@ -1,22 +1,42 @@
-/** A worker's half of the floor measurement, before its loop starts. */
+/** A worker's half of the floor measurement, while its loop does not run. */
 import { median } from "../../measure/statistics.ts";
 import { measureClockCost, pingSide, pongSide } from "../../shm/floor.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ProbeRequest } from "./api.ts";
 
-/** Longest a probe may take before it gives up on its peer, ns. */
-const PROBE_NS = 2_000_000_000;
+/** Longest wait for the peer to begin, ns: it may have to wait for a core. */
+const MEET_NS = 1_000_000_000;
+/** Longest time of all stretches together; a slow or busy machine gets through fewer of them. */
+const MEASURE_NS = 200_000_000;
 
-/** Plays one side; the ping side returns the round trips it timed, ns. */
+/**
+ * Plays one side. The ping side returns the median round trip of each stretch, ns: of those that
+ * were completed in time, or of what there was of the first.
+ */
 export function probe(request: ProbeRequest, clock: Clock): Float64Array {
-  const { memory, side, mode, rounds } = request;
-  const deadline = clock.now() + PROBE_NS;
+  const { meeting, stretches, side, mode, rounds } = request;
+  const meetBy = clock.now() + MEET_NS;
   if (side === "pong") {
-    pongSide(memory, rounds, mode, clock, deadline);
+    if (!pongSide(meeting, 1, "park", clock, meetBy)) return new Float64Array(0);
+    // The ping side looks after the time; this limit is for a peer that has died.
+    const deadline = clock.now() + 2 * MEASURE_NS;
+    for (const memory of stretches) {
+      if (!pongSide(memory, rounds, mode, clock, deadline)) break;
+    }
     return new Float64Array(0);
   }
-  const roundTrips = new Float64Array(rounds);
-  return roundTrips.subarray(0, pingSide(memory, rounds, mode, roundTrips, clock, deadline));
+  const times = new Float64Array(rounds);
+  const medians: number[] = [];
+  if (pingSide(meeting, 1, "park", times, clock, meetBy) === 0) return new Float64Array(0);
+  const deadline = clock.now() + MEASURE_NS;
+  for (const memory of stretches) {
+    const timed = pingSide(memory, rounds, mode, times, clock, deadline);
+    if (timed === rounds || (timed > 0 && medians.length === 0)) {
+      medians.push(median(times.subarray(0, timed)));
+    }
+    if (timed < rounds) break;
+  }
+  return Float64Array.from(medians);
 }
 
 /** Cost of one reading of `clock`, ns. */
