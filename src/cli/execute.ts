@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { formatNs } from "../base/units.ts";
 import { canonicalJson } from "../report/json.ts";
-import { COLOURED, PLAIN } from "../report/style.ts";
+import { COLOURED, PLAIN, type Style } from "../report/style.ts";
 import {
   bodyText,
   hasFailedExpectation,
@@ -34,25 +34,42 @@ export async function execute(
   io: Io,
 ): Promise<number> {
   if (options.dir !== undefined) makeDirectory(options.dir);
-  const style = io.outIsTty ? COLOURED : PLAIN;
-  if (options.output === "text") io.out(headerText(headerOf(scenario, options.engine), style));
-  const publish = (result: RunResult): void => {
-    io.out(options.output === "json" ? canonicalJson(result) : bodyText(result, style));
-    if (options.dir !== undefined) writeFiles(options.dir, scenario, result);
-  };
+  const abort = new AbortController();
+  const status = new StatusLine(io);
+  // From the first word to the last: whoever reads the header may already press Ctrl-C.
+  const release = io.onInterrupt(() => {
+    if (abort.signal.aborted) {
+      status.clear();
+      io.exitNow(EXIT_INTERRUPTED);
+      return;
+    }
+    if (io.errIsTty) status.note("stopping; Ctrl-C again to leave at once");
+    abort.abort();
+  });
   try {
-    const result = await runInterruptibly(scenario, options.engine, io);
-    publish(result);
+    if (options.output === "text")
+      io.out(headerText(headerOf(scenario, options.engine), styleOf(io)));
+    const result = await runShown(scenario, options.engine, abort.signal, status);
+    publish(scenario, result, options, io);
     return exitCode(result);
   } catch (error) {
     const partial = partialResultOf(error);
-    if (partial !== null) publish(partial);
+    if (partial !== null) publish(scenario, partial, options, io);
     io.err(`${scenario.name} with seed ${scenario.seed} on the ${options.engine} engine:\n`);
     throw error;
+  } finally {
+    release();
   }
 }
 
-function writeFiles(dir: string, scenario: Scenario, result: RunResult): void {
+function styleOf(io: Io): Style {
+  return io.outIsTty ? COLOURED : PLAIN;
+}
+
+function publish(scenario: Scenario, result: RunResult, options: ExecuteOptions, io: Io): void {
+  const { output, dir } = options;
+  io.out(output === "json" ? canonicalJson(result) : bodyText(result, styleOf(io)));
+  if (dir === undefined) return;
   writeFileSync(join(dir, "result.json"), canonicalJson(result));
   writeFileSync(join(dir, "report.txt"), textReport(result));
   writeFileSync(join(dir, "scenario.yaml"), scenarioYaml(scenario));
@@ -69,27 +86,21 @@ function makeDirectory(dir: string): void {
   }
 }
 
-async function runInterruptibly(scenario: Scenario, engine: Engine, io: Io): Promise<RunResult> {
-  const abort = new AbortController();
-  const status = new StatusLine(io);
-  const release = io.onInterrupt(() => {
-    if (abort.signal.aborted) {
-      status.clear();
-      io.exitNow(EXIT_INTERRUPTED);
-      return;
-    }
-    if (io.errIsTty) status.note("stopping; Ctrl-C again to leave at once");
-    abort.abort();
-  });
+/** Runs the scenario with a status line that is gone when it returns. */
+async function runShown(
+  scenario: Scenario,
+  engine: Engine,
+  signal: AbortSignal,
+  status: StatusLine,
+): Promise<RunResult> {
   try {
     const { runScenario } = await import("../run/run.ts");
     return await runScenario(scenario, {
       engine,
-      signal: abort.signal,
+      signal,
       onProgress: (progress) => status.show(progress),
     });
   } finally {
-    release();
     status.clear();
   }
 }
