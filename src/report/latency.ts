@@ -1,5 +1,6 @@
 /** Latency percentiles by stage, beside the floor of the machine that measured them. */
 import { formatCount, formatNs } from "../base/units.ts";
+import { referenceNs } from "../measure/calibration.ts";
 import type { FloorResult, LatencyResult } from "../run/result.ts";
 import { tableLines } from "./table.ts";
 
@@ -30,7 +31,15 @@ function floorLines(floor: FloorResult | null): string[] {
       `park ${one(floor.parkOneWayNs)}`,
     `  compared with: ${floor.reference}; a clock reading takes ${formatNs(floor.clockNs)}` +
       (wakes === "" ? "" : `; waits ended: ${wakes}`),
+    ...driftLines(floor),
   ];
+}
+
+function driftLines({ drift, before, after, reference }: FloorResult): string[] {
+  if (typeof drift !== "number" || before === undefined || after === undefined) return [];
+  const [then, now] = [before, after].map((floor) => formatNs(referenceNs(floor, reference)!));
+  const moved = `${drift < 0 ? "-" : "+"}${Math.abs(drift * 100).toFixed(0)} %`;
+  return [`  measured before the run (${then}) and after it (${now}, ${moved}); the mean counts`];
 }
 
 function ratioLines(ratio: LatencyResult["ratio"]): string[] {
