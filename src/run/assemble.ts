@@ -62,7 +62,7 @@ export function assembleResult(
       guestResult(name, outcome.guests[i]!, outcome.startNs),
     ),
     pool: rebasePool(outcome.host.pool, outcome.startNs),
-    leaked: leakOf(outcome.poolAfter),
+    leaked: outcome.poolAfter === null ? null : leakOf(outcome.poolAfter),
     ioctls: outcome.host.ioctls,
     ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
     latency: latencyResult(scenario, outcome),

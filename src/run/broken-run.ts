@@ -5,7 +5,8 @@ import type { RunResult } from "./result.ts";
 export type BrokenRun = Error & { readonly partialResult: RunResult };
 
 export function brokenRun(error: Error, partialResult: RunResult): BrokenRun {
-  return Object.assign(error, { partialResult });
+  // Not enumerable: whoever prints the error wants to see the error.
+  return Object.defineProperty(error, "partialResult", { value: partialResult }) as BrokenRun;
 }
 
 /** The result that came with an error, or null. */

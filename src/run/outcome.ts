@@ -15,8 +15,11 @@ export interface GuestOutcome {
 export interface RunOutcome {
   readonly engine: "threads" | "virtual";
   readonly host: HostReport;
-  /** The pool after every VM process has been closed: what is left beyond boot has leaked. */
-  readonly poolAfter: PoolReport;
+  /**
+   * The pool after every VM process has been closed: what is left beyond boot has leaked. Null if
+   * they could not be closed.
+   */
+  readonly poolAfter: PoolReport | null;
   readonly guests: readonly GuestOutcome[];
   readonly floor: FloorResult | null;
   readonly durationNs: number;

@@ -1,8 +1,7 @@
-/** Whole runs on real worker threads: clean ends, dead workers, limits. Invariants, never times. */
+/** Whole runs on real worker threads that end as planned. Invariants, never times. */
 import { expect, test } from "vitest";
 import type { RunResult } from "../../src/run/result.ts";
 import { runScenario } from "../../src/run/run.ts";
-import { ThreadsRun } from "../../src/run/threads/engine.ts";
 import { nvmeScenario, type SmallRun } from "../support/scenarios.ts";
 
 const threads = (small: SmallRun) => nvmeScenario({ ...small, engine: "threads" });
@@ -36,21 +35,6 @@ test("the userspace path and spinning workers deliver as well", async () => {
   expect(result.ledger.totals.delivered).toBeGreaterThan(100);
 });
 
-test("a guest whose worker is terminated takes nothing with it", async () => {
-  const run = new ThreadsRun(threads({ guests: 2, duration: "1500ms" }), {
-    onProgress: ({ elapsedNs }) => {
-      if (elapsedNs > 600e6) void run.guests[0]!.worker.terminate();
-    },
-  });
-  const outcome = await run.run();
-  expect(outcome.guests[0]!.dead).toMatch(/exited/);
-  expect(outcome.guests[0]!.report).toBeNull();
-  expect(outcome.guests[1]!.dead).toBeNull();
-  expect(outcome.guests[1]!.report!.interrupts).toBeGreaterThan(100);
-  expect(outcome.poolAfter.irqsHeld).toBe(0);
-  expect(outcome.poolAfter.irtesUsed).toBe(outcome.poolAfter.irtesBoot);
-});
-
 test("a guest that kills itself is told to the host, the other goes on", async () => {
   const both = threads({ guests: 2, duration: "1200ms" });
   const [g0, g1] = both.guests;
@@ -59,19 +43,6 @@ test("a guest that kills itself is told to the host, the other goes on", async (
   expectSound(result);
   expect(result.guests[1]!.state).toMatch(/^dead/);
   expect(result.guests[0]!.interrupts).toBeGreaterThan(100);
-});
-
-test("an abort ends the run at once with a partial result that adds up", async () => {
-  const abort = new AbortController();
-  const result = await runScenario(threads({ duration: "60s" }), {
-    engine: "threads",
-    signal: abort.signal,
-    onProgress: ({ elapsedNs }) => {
-      if (elapsedNs > 500e6) abort.abort();
-    },
-  });
-  expect(result.partial).toBe("interrupted");
-  expectSound(result);
 });
 
 test("a wall-clock limit below the duration ends the run there and says so", async () => {

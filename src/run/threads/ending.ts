@@ -19,7 +19,7 @@ const PAUSE_MS_MAX = 20;
 /** What the workers had to tell. */
 export interface Ending {
   readonly host: HostReport;
-  readonly poolAfter: PoolReport;
+  readonly poolAfter: PoolReport | null;
   readonly guests: readonly GuestOutcome[];
   readonly loops: readonly LoopReport[];
   readonly warnings: readonly Warning[];
@@ -81,13 +81,13 @@ export async function endRun({ crew, clock, stop, hurry }: EndingOptions): Promi
   return { host: report, poolAfter: after.report.pool, guests, loops, warnings };
 }
 
-/** What can be had of a run whose loops never began, or that broke. */
-export async function salvage(crew: Crew): Promise<Ending> {
+/** What can be had of a run whose loops never began (nothing was opened), or that broke. */
+export async function salvage(crew: Crew, broken: boolean): Promise<Ending> {
   const loops: LoopReport[] = [];
   const guests = await collectGuests(crew, loops);
   const { report, loop } = await crew.host.call((api) => api.collect());
   loops.push(loop);
-  return { host: report, poolAfter: report.pool, guests, loops, warnings: [] };
+  return { host: report, poolAfter: broken ? null : report.pool, guests, loops, warnings: [] };
 }
 
 async function eachAlive(crew: Crew, ask: (guest: ThreadGuest) => Promise<unknown>): Promise<void> {

@@ -162,13 +162,14 @@ export class ThreadsRun {
 
   async #end(played: boolean): Promise<Ending> {
     const crew = this.#crew;
-    if (!played || this.#stop.failure !== null) return await salvage(crew);
+    if (!played) return await salvage(crew, false);
+    if (this.#stop.failure !== null) return await salvage(crew, true);
     try {
       const [clock, stop] = [this.#clock, this.#stop];
       return await endRun({ crew, clock, stop, hurry: () => this.#interrupted });
     } catch (error) {
       this.#stop.fail(error as Error);
-      return await salvage(crew);
+      return await salvage(crew, true);
     }
   }
 
