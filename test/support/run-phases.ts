@@ -1,4 +1,4 @@
-/** Runs on threads that a test disturbs in a phase of its choice: by choreography, not by sleeps. */
+/** Runs on threads that a test disturbs in a phase of its choice: choreography, not sleeps. */
 import type { Progress, RunResult } from "../../src/run/result.ts";
 import { resultOf } from "../../src/run/run.ts";
 import { ThreadsRun } from "../../src/run/threads/engine.ts";

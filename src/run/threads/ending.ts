@@ -1,4 +1,4 @@
-/** The end of a run: the load stops, everybody comes to rest, what is left is counted and closed. */
+/** The end of a run: the load stops, all come to rest, what is left is counted and closed. */
 import { setTimeout as delay } from "node:timers/promises";
 import { guestFatesOf } from "../../shm/border.ts";
 import type { Clock } from "../../time/clock.ts";
