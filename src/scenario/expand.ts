@@ -18,6 +18,7 @@ export function expandScenario(
   const report: Report = (issue) => issues.push(issue);
   const devices = document.devices.flatMap((entry, i) => expandDevice(entry, i, report));
   uniqueNames("device", devices, report);
+  if (document.host.platform === "arm64-its") noBridges(document.devices, report);
   const byName = new Map(devices.map(({ spec }) => [spec.name, spec]));
   const owners = new Map<string, string>();
   const guests = document.guests.flatMap((entry, i) =>
@@ -72,6 +73,15 @@ function expandHost(host: ScenarioDocument["host"], report: Report): HostSpec {
     ...(lpis === undefined ? {} : { lpis }),
     ...(fixed === undefined ? {} : { fixed }),
   };
+}
+
+/** Functions with one requester id would share one ITS device; nobody has recorded that. */
+function noBridges(devices: readonly DeviceEntry[], report: Report): void {
+  for (const [i, { bridge }] of devices.entries()) {
+    if (bridge === undefined) continue;
+    const message = "devices behind a bridge are not modelled on arm64-its";
+    report({ path: ["devices", i, "bridge"], message, hint: "leave it out, or use x86-amd" });
+  }
 }
 
 interface Placed<T> {
