@@ -25,6 +25,9 @@ export class VfioIntx implements IrqAction {
   readonly #row: number;
   readonly #unmaskVirqfd: VirqfdSlot;
   #masked = false;
+  /** The handler is signalling: whoever hears it may want to unmask. */
+  #inHandler = false;
+  #unmaskLater = false;
   #trigger: EventfdCtx | null = null;
 
   constructor(dev: VfioCoreDevice) {
@@ -34,7 +37,7 @@ export class VfioIntx implements IrqAction {
     const work = {
       name: `${dev.fn.name}.unmask`,
       handler: () => this.#unmaskHandler(),
-      thread: () => this.#sendEventfd(),
+      thread: () => this.#injectThread(),
     };
     this.#unmaskVirqfd = new VirqfdSlot(work, scheduler, costs.threadWake);
   }
@@ -57,7 +60,9 @@ export class VfioIntx implements IrqAction {
     }
     this.#masked = true;
     dev.client.intxInService = true;
+    this.#inHandler = true;
     this.#sendEventfd();
+    this.#inHandler = false;
     return true;
   }
 
@@ -182,6 +187,10 @@ export class VfioIntx implements IrqAction {
       return false;
     }
     if (!this.#masked || dev.virqDisabled) return false;
+    // Userspace may unmask with the very eventfd that is being signalled. The line would interrupt
+    // again before anything else can run: a real CPU is stormed, here others have their turn.
+    this.#unmaskLater = this.#inHandler && !dev.pci23;
+    if (this.#unmaskLater) return true;
     dev.client.intxInService = dev.pci23 && dev.fn.intxAsserted;
     if (!dev.pci23) {
       // A line that is still high interrupts inside, and masks again.
@@ -193,6 +202,16 @@ export class VfioIntx implements IrqAction {
     this.#masked = false;
     dev.fn.setIntxDisable(false);
     return false;
+  }
+
+  /** vfio_send_intx_eventfd from the work queue, or an unmask that had to wait for it. */
+  #injectThread(): void {
+    if (!this.#unmaskLater) {
+      this.#sendEventfd();
+      return;
+    }
+    this.#unmaskLater = false;
+    this.unmask();
   }
 
   /** vfio_send_intx_eventfd for a real interrupt. */
