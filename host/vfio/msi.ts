@@ -29,7 +29,11 @@ export class VfioMsi {
 
   /** Ascending vectors that have a trigger. */
   armed(): number[] {
-    return this.#triggers.flatMap((trigger, vector) => (trigger === null ? [] : [vector]));
+    const vectors: number[] = [];
+    for (let vector = 0; vector < this.#triggers.length; vector++) {
+      if (this.#triggers[vector] !== null) vectors.push(vector);
+    }
+    return vectors;
   }
 
   /** vfio_pci_set_msi_trigger. */
