@@ -21,7 +21,7 @@ import { SystemIrqPool } from "./system-irq-pool.ts";
 import { VectorMatrix } from "./vector-matrix.ts";
 import { IrTable } from "./vtd.ts";
 
-/** What a host bridge answers where nothing decodes an address: the q35's, or the virt machine's. */
+/** What a host bridge answers where nothing decodes: a q35's, or an arm64 virt machine's. */
 export function unmappedRead(platform: Platform): number {
   return platform === "arm64-its" || platform === "arm64-v2m" ? 0xffffffff : 0;
 }
@@ -42,7 +42,7 @@ export const RECORDED_BOOT_USE: BootUse = {
   lines: [21, 22, 23],
 };
 
-/** The recorded arm64 machine: each of three root ports has one LPI (or SPI), irqs 1 to 26 are taken. */
+/** The recorded arm64 machine: three root ports have an LPI or SPI each, irqs 1 to 26 are taken. */
 export const RECORDED_ARM64_BOOT_USE: BootUse = {
   irtes: 3,
   irqs: 26,

@@ -56,7 +56,7 @@ export type SharedEntries = "IRTEs" | "LPIs" | "SPIs";
 export interface PoolReport {
   /** Default: IRTEs. */
   readonly entries?: SharedEntries;
-  /** Of `irtesUsed`, what nobody uses but functions keep until they lose their driver (7.2's ITS). */
+  /** Of `irtesUsed`, what functions keep over disable until they lose their driver (7.2's ITS). */
   readonly irtesKept?: number;
   readonly irqsHeld: number;
   readonly irqsPeak: number;
