@@ -31,6 +31,8 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
   /** Its INTx line, null without a pin, and whether the function drives it high. */
   readonly line: IoApicLine | null;
   wireHigh = false;
+  /** The line has been open once: pdev->irq is its number, and stays so. */
+  lineAssigned = false;
   readonly #flags: Uint8Array;
   #count = 0;
 

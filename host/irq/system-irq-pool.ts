@@ -42,6 +42,9 @@ export interface SystemIrqPoolOptions {
   readonly lineIrqs?: readonly number[];
 }
 
+/** Irqs of the 8259 that SeaBIOS gives the pins A to D, and E to H (src/fw/pciinit.c). */
+const FIRMWARE_IRQS = [10, 10, 11, 11];
+
 export class SystemIrqPool implements IrqPool {
   readonly canAllocDynamically: boolean;
   readonly #env: LinesEnv;
@@ -76,12 +79,12 @@ export class SystemIrqPool implements IrqPool {
     return this.#x86?.remapping ?? null;
   }
 
-  /** pci_assign_irq; where no firmware ran the function also decodes nothing yet. */
+  /** Firmware or pci_assign_irq; where no firmware ran the function also decodes nothing yet. */
   functionAdded(client: IrqClient): void {
-    if (this.#lineIrqs === null) return;
-    const { config } = client.fn;
-    client.fn.configWrite(PCI_COMMAND, 2, 0);
-    if (client.line >= 0) config.set(PCI_INTERRUPT_LINE, 1, this.#lineIrq(client));
+    if (this.#lineIrqs !== null) client.fn.configWrite(PCI_COMMAND, 2, 0);
+    if (client.line < 0) return;
+    const irq = this.#lineIrqs === null ? FIRMWARE_IRQS[client.line & 3]! : this.#lineIrq(client);
+    client.fn.config.set(PCI_INTERRUPT_LINE, 1, irq);
   }
 
   *pciAllocIrqVectors(
@@ -137,7 +140,10 @@ export class SystemIrqPool implements IrqPool {
   irqFile(client: IrqClient): number {
     const irqs = this.#irqsOf(client);
     if (irqs.kind === "msi" && irqs.holds(0)) return irqs.virqs[0]!;
-    return client.line < 0 ? 0 : this.#lineIrq(client);
+    if (client.line < 0) return 0;
+    // Until the first open it is what firmware wrote for the 8259.
+    const assigned = this.#lineIrqs !== null || irqs.lineAssigned;
+    return assigned ? this.#lineIrq(client) : FIRMWARE_IRQS[client.line & 3]!;
   }
 
   *requestIrq(client: IrqClient, index: number, action: IrqAction): Process<number> {
@@ -179,11 +185,14 @@ export class SystemIrqPool implements IrqPool {
   }
 
   *openLine(client: IrqClient): Process<number> {
-    const { line } = this.#irqsOf(client);
+    const irqs = this.#irqsOf(client);
+    const { line } = irqs;
     if (line === null) return 0;
     const result = yield* this.#lines.open(client, line);
-    if (result === 0) this.wire(client, client.fn.intxWire);
-    else this.#lineShort(client, line, result);
+    if (result === 0) {
+      irqs.lineAssigned = true;
+      this.wire(client, client.fn.intxWire);
+    } else this.#lineShort(client, line, result);
     return result;
   }
 

@@ -189,7 +189,7 @@ export class ScriptRunner {
       case "closefd":
         return this.#closeEventfd(op.id);
       case "irqs":
-        return { ...this.#irqs(device), ...this.#irqFile(device) };
+        return this.#irqs(device);
       case "pcicap":
         return capabilityView(op.hardware ? this.#hardware(device) : this.#virtual(device));
       case "sleep":
@@ -344,13 +344,8 @@ export class ScriptRunner {
   }
 
   #irqs(device: string): Observed {
-    return { st: this.#state(device), hw: hardwareView(this.#hardware(device)) };
-  }
-
-  /** On x86 the numbers depend on drivers that the recorded machines had beside vfio-pci's. */
-  #irqFile(device: string): Observed {
-    if (!this.#machine.host.platform.startsWith("arm64")) return {};
-    return { irqfile: String(this.#vm.host.inspect(device).irqFile) };
+    const irqfile = String(this.#vm.host.inspect(device).irqFile);
+    return { st: this.#state(device), irqfile, hw: hardwareView(this.#hardware(device)) };
   }
 
   #state(device: string): Observed {

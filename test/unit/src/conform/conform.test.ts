@@ -20,7 +20,13 @@ const TRUE_ANSWERS = [
   { n: 3, op: "@edu set INTX 0 1 EVENTFD|TRIGGER e0", ret: 0, st: { held: 0, intx: 1 } },
   { n: 4, op: "@edu barw 0 0x60 4 1", ret: 4, ev: { 0: 1 } },
   { n: 5, op: "@edu barr 0 0x24 4", ret: 4, val: "0x1" },
-  { n: 6, op: "@edu irqs", st: { held: 0, intx: 1 }, hw: { intxdis: 1, msi_en: 0, msi_mme: 1 } },
+  {
+    n: 6,
+    op: "@edu irqs",
+    st: { held: 0, intx: 1 },
+    irqfile: "23",
+    hw: { intxdis: 1, msi_en: 0, msi_mme: 1 },
+  },
   { n: 7, op: "@edu set INTX 0 2 NONE|TRIGGER", ret: -1, errno: "EINVAL" },
 ];
 
@@ -45,6 +51,7 @@ describe("conformFiles", () => {
     [4, "ev", { 0: 2 }],
     [5, "val", "0x3"],
     [6, "hw", { intxdis: 0, msi_en: 0, msi_mme: 1 }],
+    [6, "irqfile", "22"],
     [7, "errno", "ENOTTY"],
   ])("finds a wrong answer on line %i in %s", (line, field, expected) => {
     const path = record(TRUE_ANSWERS.map((a) => (a.n === line ? { ...a, [field]: expected } : a)));
