@@ -23,7 +23,8 @@ export class VmProcess implements GuestMachine {
   #timers: TimedEvent[] = [];
   #task: Task | null = null;
   #acting = false;
-  #dead = false;
+  /** Why the process ended, if it did not end by itself. */
+  #dead: string | null = null;
 
   constructor(env: MachineEnv, plan: GuestPlan, port: GuestPort, vm: VirtualMachine) {
     this.#env = env;
@@ -38,6 +39,7 @@ export class VmProcess implements GuestMachine {
       while (this.poll() > 0);
     };
     vm.onUnplugRequest = (fn) => this.#push(() => life.unplug(fn));
+    vm.onAbort = (assertion) => this.#kill(`aborted: ${assertion}`);
   }
 
   /** Without a `boot` in the timeline the guest boots right away. */
@@ -59,7 +61,7 @@ export class VmProcess implements GuestMachine {
   /** A kill does not wait for what is under way; everything else does. */
   #enqueue(action: Action): void {
     if (!this.alive()) return;
-    if (action.do === "kill") this.#kill();
+    if (action.do === "kill") this.#kill("killed");
     else this.#push(() => this.#life.perform(action));
   }
 
@@ -77,8 +79,8 @@ export class VmProcess implements GuestMachine {
     }
   }
 
-  #kill(): void {
-    this.#dead = true;
+  #kill(why: string): void {
+    this.#dead = why;
     this.#cancelTimeline();
     this.#interrupts.disable();
     for (const driver of this.#life.drivers) driver.halt();
@@ -100,7 +102,7 @@ export class VmProcess implements GuestMachine {
   }
 
   alive(): boolean {
-    return !this.#dead && !this.#life.quit;
+    return this.#dead === null && !this.#life.quit;
   }
 
   busy(): boolean {
@@ -141,7 +143,7 @@ export class VmProcess implements GuestMachine {
       interrupts: this.#interrupts.delivered,
       counters,
       trace: tracer instanceof TraceRecorder ? tracer.events : [],
-      state: this.#dead ? "killed" : (this.#life.why ?? this.#life.state),
+      state: this.#dead ?? this.#life.why ?? this.#life.state,
     };
   }
 }

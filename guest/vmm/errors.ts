@@ -10,3 +10,11 @@ export class RealizeError extends Error {
     this.name = "RealizeError";
   }
 }
+
+/** The VMM failed an assertion: abort(3) ends its process. The message is the assertion. */
+export class VmmAbort extends Error {
+  constructor(assertion: string) {
+    super(assertion);
+    this.name = "VmmAbort";
+  }
+}

@@ -51,8 +51,15 @@ export interface VirtualMachine {
    * that the host did not wake anybody for.
    */
   onWork: (() => void) | null;
+  /**
+   * Called when the VMM fails an assertion of its own and dies of SIGABRT: nothing of it runs after
+   * that, what waits for it waits for ever.
+   */
+  onAbort: ((assertion: string) => void) | null;
   /** The guest has let go of the device: the VMM gives it back to the host. */
   eject(fn: VirtualFunction): Process;
+  /** Hot-plugs a device that was ejected. Throws RealizeError where it cannot be had. */
+  plug(fn: VirtualFunction): Process;
   /** System reset: every device is reset, all interrupt state of the guest is gone. */
   systemReset(): Process;
   /** Orderly end of the VM process: nothing is asked of the kernel, fds just close. */

@@ -6,11 +6,13 @@ import { E1000e } from "./e1000e.ts";
 import { Edu } from "./edu.ts";
 import { NecUsbXhci } from "./nec-usb-xhci.ts";
 import { Nvme, type NvmeExtra } from "./nvme.ts";
+import { Recorded } from "./recorded.ts";
 import { Rocker } from "./rocker.ts";
 import { VirtioNet } from "./virtio-net.ts";
 
 /** A device at its power-on state, as firmware hands it to the host kernel. */
 export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
+  if (spec.recorded !== undefined) return new Recorded(spec, spec.recorded, extra);
   switch (spec.model) {
     case "nvme":
       return new Nvme(spec, extra);

@@ -4,14 +4,11 @@ import { EBUSY, EINVAL, ENODEV, ENOTTY } from "../../src/base/errno.ts";
 import type { PciFunction, PciSavedState } from "../../src/pci/function.ts";
 import { type Process, sleep, until, WaitQueue } from "../../src/time/process.ts";
 import {
-  PCI_CAP_ID_PM,
   PCI_COMMAND,
   PCI_COMMAND_INTX_DISABLE,
   PCI_COMMAND_IO,
   PCI_COMMAND_MASTER,
   PCI_COMMAND_MEMORY,
-  PCI_PM_CTRL,
-  PCI_PM_CTRL_NO_SOFT_RESET,
   PCI_STD_NUM_BARS,
 } from "../../src/uapi/pci-regs.ts";
 import {
@@ -79,7 +76,7 @@ export class VfioPciDevice {
       return enabled;
     }
     this.#enableResources();
-    this.#resetWorks = canReset(this.fn);
+    this.#resetWorks = this.fn.canReset;
     if (this.#resetWorks) yield* this.#tryReset();
     this.#saved = this.fn.saveState();
     const pci23 = !this.host.nointxmask;
@@ -260,13 +257,6 @@ export class VfioPciDevice {
     const command = this.fn.configRead(PCI_COMMAND, 2);
     this.fn.configWrite(PCI_COMMAND, 2, command & ~PCI_COMMAND_MASTER);
   }
-}
-
-/** FLR, or a PM reset: D3hot and back, where the function does not keep its state over that. */
-function canReset(fn: PciFunction): boolean {
-  const pm = fn.config.findCapability(PCI_CAP_ID_PM);
-  if (pm === 0) return fn.flr;
-  return fn.flr || (fn.configRead(pm + PCI_PM_CTRL, 2) & PCI_PM_CTRL_NO_SOFT_RESET) === 0;
 }
 
 /** A file position: region index and offset in it. */

@@ -3,6 +3,7 @@ import { Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
 import type { ConformResult } from "../conform/conform.ts";
+import type { CreateVmm } from "../conform/vmm/machine.ts";
 import { canonicalJson } from "../report/json.ts";
 import { clip } from "../report/table.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
@@ -38,13 +39,13 @@ function plain(value: unknown): string {
 }
 
 async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
-  const [{ conformFiles }, { loadHost }] = await Promise.all([
+  const [{ conformFiles }, { loadHost, loadVmm }] = await Promise.all([
     import("../conform/conform.ts"),
     import("../run/entries.ts"),
   ]);
-  const { createHost } = await loadHost();
-  const options =
-    flags.kernel === undefined ? { createHost } : { createHost, kernel: flags.kernel };
+  const [{ createHost }, { createVmm }] = await Promise.all([loadHost(), loadVmm<CreateVmm>()]);
+  const sides = { createHost, createVmm };
+  const options = flags.kernel === undefined ? sides : { ...sides, kernel: flags.kernel };
   const report = conformFiles(paths, options);
   if (report.totals.scripts === 0) {
     throw new UsageError(`${paths.join(" ")}: no recording of ${flags.kernel}`, {

@@ -8,9 +8,14 @@ import { type RecordingName, recordingName } from "./recorded-machine.ts";
 import { checkAgainstScript, parseRecording, type RecordedOp, scriptOps } from "./recording.ts";
 import { ScriptRunner } from "./runner.ts";
 import { parseLine, type ScriptLine } from "./script.ts";
+import { conformVmmRecording } from "./vmm/conform.ts";
+import type { CreateVmm } from "./vmm/machine.ts";
+import { isVmmRecording, recordedVmm } from "./vmm/recording.ts";
 
 export interface ConformOptions {
   readonly createHost: CreateHost;
+  /** For recordings of VMMs, which are left out without it. */
+  readonly createVmm?: CreateVmm;
   /** Only recordings of this kernel: `linux-6.1` or `linux-6.12`. */
   readonly kernel?: string;
 }
@@ -37,14 +42,32 @@ export function conformFiles(paths: readonly string[], options: ConformOptions):
   let scripts = 0;
   let ops = 0;
   for (const path of findRecordings(paths)) {
-    const name = recordingName(path);
-    if (options.kernel !== undefined && options.kernel !== name.machine.host.kernel) continue;
-    const found = conformRecording(path, name, options);
+    const found = conformFile(path, options);
+    if (found === null) continue;
     divergences.push(...found.divergences);
     ops += found.ops;
     scripts++;
   }
   return { totals: { scripts, ops, divergences: divergences.length }, divergences };
+}
+
+/** Null for a recording that the options leave out. */
+function conformFile(
+  path: string,
+  options: ConformOptions,
+): { ops: number; divergences: readonly Divergence[] } | null {
+  const { createHost, createVmm, kernel } = options;
+  if (isVmmRecording(path)) {
+    if (
+      createVmm === undefined ||
+      (kernel ?? recordedVmm(path).kernel) !== recordedVmm(path).kernel
+    )
+      return null;
+    return conformVmmRecording(path, { createHost, createVmm });
+  }
+  const name = recordingName(path);
+  if (kernel !== undefined && kernel !== name.machine.host.kernel) return null;
+  return conformRecording(path, name, options);
 }
 
 function readRecording(path: string, name: RecordingName): RecordedOp[] {

@@ -25,6 +25,8 @@ export interface PciFunctionOptions extends FunctionIdentity {
   readonly name: string;
   /** In list order; each says its offset. */
   readonly capabilities: readonly CapabilitySpec[];
+  /** It is alone on its bus: resetting that resets it. */
+  readonly busReset?: boolean;
 }
 
 /** What pci_save_state keeps over a reset. */
@@ -80,7 +82,9 @@ export class PciFunction implements MessageBus {
     this.flr = flr;
     this.#pm = pm;
     this.canReset =
-      flr || options.capabilities.some((cap) => cap.kind === "pm" && !cap.noSoftReset);
+      flr ||
+      options.busReset === true ||
+      options.capabilities.some((cap) => cap.kind === "pm" && !cap.noSoftReset);
     this.#resetConfig = this.config.bytes.slice();
     // Power-on state has an empty command register; what firmware set comes after.
     this.config.set(PCI_COMMAND, 2, options.command ?? 0);

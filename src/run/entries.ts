@@ -19,3 +19,8 @@ export async function loadHost(): Promise<{ createHost: CreateHost }> {
 export async function loadGuest(): Promise<{ createGuest: CreateGuest }> {
   return (await import(entry("guest/guest").href)) as { createGuest: CreateGuest };
 }
+
+/** The VMM alone, without a guest kernel on it; `T` is what the caller takes it for. */
+export async function loadVmm<T>(): Promise<{ createVmm: T }> {
+  return (await import(entry("guest/vmm/create").href)) as { createVmm: T };
+}

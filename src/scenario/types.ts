@@ -56,6 +56,36 @@ export interface DevicePlace {
   readonly rootSlot: number;
 }
 
+/**
+ * A function as a recording shows it: config space, ways to interrupt and to be reset, but no
+ * registers of its own. Offsets are those of the capabilities.
+ */
+export interface RecordedFunction {
+  /** INTA to INTD, or 0. */
+  readonly interruptPin: number;
+  /** Memory BARs, sizes in bytes. */
+  readonly bars: readonly { readonly index: number; readonly size: number }[];
+  readonly msi: {
+    readonly offset: number;
+    readonly vectors: number;
+    readonly a64: boolean;
+    readonly perVectorMask: boolean;
+  } | null;
+  readonly msix: {
+    readonly offset: number;
+    readonly vectors: number;
+    readonly table: { readonly bar: number; readonly offset: number };
+    readonly pba: { readonly bar: number; readonly offset: number };
+  } | null;
+  readonly express: { readonly offset: number; readonly flr: boolean } | null;
+  /** Offset of a PM capability; the function loses its state in D3hot. */
+  readonly pm: number | null;
+  /** It is alone on its bus, whose reset is its own. */
+  readonly busReset: boolean;
+  /** Where somebody outside asserts its INTx by writing 1, and takes it back by writing 0. */
+  readonly intxRegister: { readonly bar: number; readonly offset: number };
+}
+
 export interface DeviceSpec {
   readonly name: string;
   readonly model: "nvme" | "edu" | "e1000e" | "rocker" | "nec-usb-xhci" | "virtio-net";
@@ -66,6 +96,8 @@ export interface DeviceSpec {
   /** A PCIe-to-PCI bridge before it, by name: the IOMMU cannot tell devices behind it apart. */
   readonly bridge?: string;
   readonly place?: DevicePlace;
+  /** In place of the model's own function; only recordings of other machines have it. */
+  readonly recorded?: RecordedFunction;
 }
 
 export interface WorkloadSpec {
@@ -115,6 +147,8 @@ export interface GuestSpec {
   readonly driver: "nvme" | "edu";
   /** `irqfd`: KVM injects; `userspace`: QEMU reads every eventfd and injects itself. */
   readonly path: "irqfd" | "userspace";
+  /** `split`: KVM has the local APICs only, the IOAPIC is the VMM's; default `full`. */
+  readonly irqchip?: "full" | "split";
   readonly workload: WorkloadSpec;
   readonly timeline: readonly TimelineEntry[];
 }

@@ -1,5 +1,6 @@
 /** INTx of an assigned device: eventfd, irqfd with resample, end of interrupt (hw/vfio/pci.c). */
 import { EMFILE } from "../../../src/base/errno.ts";
+import { type GuestPort, writeEventfd } from "../../../src/shm/border.ts";
 import type { Process } from "../../../src/time/process.ts";
 import { PCI_INTERRUPT_PIN } from "../../../src/uapi/pci-regs.ts";
 import { VFIO_PCI_INTX_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
@@ -30,10 +31,14 @@ export class VfioIntx {
   /** With KVM: the resample eventfd, which unmasks in the kernel. */
   #resample: Notifier | null = null;
 
-  constructor(device: VfioPciDevice) {
+  constructor(device: VfioPciDevice, gsi: number) {
     this.#device = device;
-    this.#chipsetPin = device.ctx.profile.realizeGsi ?? device.slot.intxPin;
-    this.pin = this.#chipsetPin;
+    this.#chipsetPin = gsi;
+    this.pin = gsi;
+  }
+
+  get chipsetPin(): number {
+    return this.#chipsetPin;
   }
 
   get #row(): number {
@@ -129,6 +134,11 @@ export class VfioIntx {
     if (high) this.#device.wire(true);
     yield* this.#enableKvm();
     yield* this.endOfInterrupt();
+  }
+
+  /** EOI of its pin, where QEMU hears of that: the kernel unmasks. */
+  resample(port: GuestPort): void {
+    if (this.#resample !== null) writeEventfd(port, this.#resample.slot, 1);
   }
 
   /** Reset of the chipset: PCI lines lead to the IOAPIC's upper pins again. */

@@ -1,13 +1,18 @@
 /** The IOAPIC that QEMU emulates where KVM's is not used (hw/intc/ioapic.c, Intel 82093AA). */
+import type { MsiMessage } from "./kvm-irqchip.ts";
 
 export const IOAPIC_PINS = 24;
 
 /** Low word of a redirection entry. */
 const VECTOR_MASK = 0xff;
+const DELIVERY_MODE = 7 << 8;
 const DESTINATION_LOGICAL = 1 << 11;
 const REMOTE_IRR = 1 << 14;
 const TRIGGER_LEVEL = 1 << 15;
 export const IOAPIC_MASKED = 1 << 16;
+/** Where messages to local APICs go, and the bit for a logical destination (SDM vol. 3, 11.11). */
+const APIC_DEFAULT_ADDRESS = 0xfee00000;
+const MSI_LOGICAL = 1 << 2;
 const READ_ONLY = REMOTE_IRR | (1 << 12);
 
 /**
@@ -42,6 +47,26 @@ export class IoApic {
     this.#low[pin] = (low & ~READ_ONLY) | kept;
     this.#high[pin] = high;
     this.#service(pin);
+  }
+
+  /** ioapic_entry_parse: the message that the pin sends; null while it is masked. */
+  message(pin: number): MsiMessage | null {
+    const low = this.#low[pin]!;
+    if ((low & IOAPIC_MASKED) !== 0) return null;
+    const logical = (low & DESTINATION_LOGICAL) === 0 ? 0 : MSI_LOGICAL;
+    const address = APIC_DEFAULT_ADDRESS + (this.#high[pin]! >>> 24) * 2 ** 12 + logical;
+    const data = low & (VECTOR_MASK | DELIVERY_MODE | TRIGGER_LEVEL);
+    return { addressLo: address, addressHi: 0, data };
+  }
+
+  /** Level-triggered pins that interrupt with `vector`. */
+  levelPins(vector: number): number[] {
+    const pins: number[] = [];
+    for (let pin = 0; pin < IOAPIC_PINS; pin++) {
+      const low = this.#low[pin]!;
+      if ((low & (VECTOR_MASK | TRIGGER_LEVEL)) === (vector | TRIGGER_LEVEL)) pins.push(pin);
+    }
+    return pins;
   }
 
   /** One more function holds the pin high, or one less. */

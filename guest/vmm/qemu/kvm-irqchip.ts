@@ -41,19 +41,32 @@ function legacyRoutes(): KvmRoute[] {
   return routes;
 }
 
+/** Split: KVM has no IOAPIC, and a message for each pin of QEMU's in its place. */
+function pinRoutes(): KvmRoute[] {
+  return Array.from({ length: IOAPIC_PINS }, (_, gsi) => {
+    return { gsi, type: "msi", addressLo: 0, addressHi: 0, data: 0 };
+  });
+}
+
 export class KvmIrqchip {
   /** The VM's file descriptor. */
   readonly vmFd: number;
+  /** KVM has the local APICs only: QEMU hears of EOIs and signals resample eventfds itself. */
+  readonly isSplit: boolean;
   readonly #sys: Syscalls;
   readonly #counters: Counters;
-  readonly #legacy = legacyRoutes();
+  readonly #legacy: readonly KvmRoute[];
   readonly #msi = new Map<number, KvmRoute>();
-  readonly #usedGsis = new Set(this.#legacy.map(({ gsi }) => gsi));
+  readonly #usedGsis: Set<number>;
 
-  constructor(sys: Syscalls, vmFd: number, counters: Counters) {
+  constructor(sys: Syscalls, vmFd: number, counters: Counters, isSplit: boolean) {
     this.#sys = sys;
     this.vmFd = vmFd;
     this.#counters = counters;
+    this.isSplit = isSplit;
+    this.#legacy = isSplit ? [] : legacyRoutes();
+    if (isSplit) for (const route of pinRoutes()) this.#msi.set(route.gsi, route);
+    this.#usedGsis = new Set([...this.#legacy.map(({ gsi }) => gsi), ...this.#msi.keys()]);
   }
 
   /** kvm_irqchip_add_msi_route: a GSI, or -ENOSPC; the kernel learns of it with the next commit. */
@@ -86,8 +99,9 @@ export class KvmIrqchip {
 
   /** kvm_irqchip_add_irqfd_notifier_gsi: 0 or a negative errno. */
   *addIrqfd(event: Notifier, resample: Notifier | null, gsi: number): Process<number> {
-    const flags = resample === null ? 0 : KVM_IRQFD_FLAG_RESAMPLE;
-    const arg = encodeIrqfd({ fd: event.fd, gsi, flags, resamplefd: resample?.fd ?? 0 });
+    const inKernel = this.isSplit ? null : resample;
+    const flags = inKernel === null ? 0 : KVM_IRQFD_FLAG_RESAMPLE;
+    const arg = encodeIrqfd({ fd: event.fd, gsi, flags, resamplefd: inKernel?.fd ?? 0 });
     return yield* this.#ioctl("kvm_irqfd_assign", KVM_IRQFD, arg);
   }
 

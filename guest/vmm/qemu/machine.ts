@@ -2,47 +2,33 @@
 import { assert } from "../../../src/base/assert.ts";
 import { errnoName } from "../../../src/base/errno.ts";
 import { FATE } from "../../../src/measure/fates.ts";
-import type { DeviceRows } from "../../../src/measure/rows.ts";
 import type { GuestPlan, MachineEnv } from "../../../src/run/contract.ts";
-import type { DeviceSpec } from "../../../src/scenario/types.ts";
 import { type GuestPort, ringDoorbell } from "../../../src/shm/border.ts";
-import { Mutex, type Process, sleep, withLock } from "../../../src/time/process.ts";
+import {
+  Mutex,
+  type Process,
+  sleep,
+  until,
+  WaitQueue,
+  withLock,
+} from "../../../src/time/process.ts";
 import { LocalApics } from "../../local-apic.ts";
 import { Syscalls } from "../../syscalls.ts";
 import { TokenSequence } from "../../token-sequence.ts";
 import { Counters } from "../counters.ts";
-import { RealizeError } from "../errors.ts";
+import { RealizeError, VmmAbort } from "../errors.ts";
 import { Tokens } from "../tokens.ts";
 import type { VirtualFunction, VirtualMachine } from "../types.ts";
 import type { QemuContext } from "./context.ts";
 import type { WireSink } from "./intx.ts";
-import { IoApic } from "./ioapic.ts";
+import { IOAPIC_PINS, IoApic } from "./ioapic.ts";
 import { KvmIrqchip } from "./kvm-irqchip.ts";
 import { MainLoop, type MainLoopSink } from "./main-loop.ts";
 import { QEMU_PROFILES } from "./profile.ts";
+import { QemuFunction } from "./qemu-function.ts";
 import { VfioPciDevice } from "./vfio-pci.ts";
 
-/** GSIs 16 to 23 are the PCI lines of a q35; a device behind its first root port is on 21. */
-const PCI_PINS = 8;
-const FIRST_PCI_PIN = 16;
-const FIRST_DEVICE_LINE = 5;
 const DEAD = FATE["dropped-guest-dead"];
-
-class QemuFunction implements VirtualFunction {
-  readonly index: number;
-  readonly spec: DeviceSpec;
-  readonly rows: DeviceRows;
-  readonly doorbellBase: number;
-  readonly intxPin: number;
-
-  constructor(plan: GuestPlan, index: number) {
-    this.index = index;
-    this.spec = plan.devices[index]!;
-    this.rows = plan.rows[index]!;
-    this.doorbellBase = plan.doorbells[index]!.base;
-    this.intxPin = FIRST_PCI_PIN + ((index + FIRST_DEVICE_LINE) % PCI_PINS);
-  }
-}
 
 export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly vcpus: number;
@@ -51,6 +37,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly sequence: TokenSequence;
   onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
   onWork: (() => void) | null = null;
+  onAbort: ((assertion: string) => void) | null = null;
   readonly #env: MachineEnv;
   readonly #plan: GuestPlan;
   readonly #port: GuestPort;
@@ -58,12 +45,14 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly #counters = new Counters();
   readonly #tokens: Tokens;
   readonly #loop: MainLoop;
-  /** The userspace path's interrupt controller; the irqfd path has it in the kernel. */
+  /** QEMU's own interrupt controller; null where KVM has it. */
   readonly #ioapic: IoApic | null;
   /** The big QEMU lock: vCPU exits and the main loop's handlers take turns. */
   readonly #bql = new Mutex("bql");
   readonly #devices: VfioPciDevice[] = [];
   #kvmFd = -1;
+  /** Set by realize. */
+  #ctx: QemuContext | null = null;
   /** Handlers that were started and have not ended. */
   #tasks = 0;
   #ended = false;
@@ -81,8 +70,8 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     this.sequence = new TokenSequence(port.shape.rows);
     this.#tokens = new Tokens(env, port, plan, this);
     this.#loop = new MainLoop(env, port, this.#sys, this.#tokens);
-    const userspace = plan.spec.path === "userspace";
-    this.#ioapic = userspace
+    const isOurs = plan.spec.path === "userspace" || plan.spec.irqchip === "split";
+    this.#ioapic = isOurs
       ? new IoApic((pin, vcpu, vector) => this.#pinFired(pin, vcpu, vector))
       : null;
   }
@@ -94,14 +83,9 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   *#powerOn(): Process {
     try {
       const ctx = yield* this.#createContext();
-      for (const fn of this.functions) {
-        const { index, rows, intxPin } = fn;
-        const slot = { index, name: fn.spec.name, rows, intxPin };
-        const device = yield* VfioPciDevice.realize(ctx, slot, this);
-        const table = device.fn.msix?.vectors ?? 0;
-        assert(table <= rows.msix, () => `${slot.name}: ${table} MSI-X vectors, ${rows.msix} rows`);
-        this.#devices.push(device);
-      }
+      const gsi = ctx.profile.realizeGsi;
+      for (const fn of this.functions) this.#devices.push(yield* this.#realize(ctx, fn, gsi));
+      this.#ctx = ctx;
       yield* this.#resetDevices();
     } catch (error) {
       if (error instanceof RealizeError) yield* this.#exit();
@@ -109,12 +93,36 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     }
   }
 
+  /** `gsi`: where its INTx leads to by the chipset's present state; null: as after a reset. */
+  *#realize(ctx: QemuContext, fn: QemuFunction, gsi: number | null): Process<VfioPciDevice> {
+    const { index, rows, intxPin } = fn;
+    const slot = { index, name: fn.spec.name, rows, intxPin };
+    const device = yield* VfioPciDevice.realize(ctx, slot, this, gsi ?? intxPin);
+    const table = device.fn.msix?.vectors ?? 0;
+    assert(table <= rows.msix, () => `${slot.name}: ${table} MSI-X vectors, ${rows.msix} rows`);
+    return device;
+  }
+
+  *plug(fn: VirtualFunction): Process {
+    yield* this.#locked(() => this.#hotplug(fn as QemuFunction));
+  }
+
+  /** device_add: the chipset's routes are there already, and the bus resets what is new on it. */
+  *#hotplug(fn: QemuFunction): Process {
+    const old = this.#device(fn);
+    assert(!old.present, () => `${fn.spec.name}: plugged twice`);
+    const device = yield* this.#realize(this.#ctx!, fn, old.intx.chipsetPin);
+    this.#devices[fn.index] = device;
+    yield* device.reset();
+  }
+
   *#createContext(): Process<QemuContext> {
     let kvm: KvmIrqchip | null = null;
     if (this.#plan.spec.path === "irqfd") {
       this.#kvmFd = yield* this.#sys.open("/dev/kvm");
       if (this.#kvmFd < 0) throw new RealizeError(`/dev/kvm: ${errnoName(this.#kvmFd)}`);
-      kvm = new KvmIrqchip(this.#sys, this.#kvmFd, this.#counters);
+      const isSplit = this.#plan.spec.irqchip === "split";
+      kvm = new KvmIrqchip(this.#sys, this.#kvmFd, this.#counters, isSplit);
       yield* kvm.commitRoutes();
     }
     return {
@@ -196,10 +204,22 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   *ioapicWrite(pin: number, low: number, high: number): Process {
     yield* sleep(this.#env.costs.mmioExit);
-    if (this.#ioapic !== null) {
-      this.#ioapic.write(pin, low, high);
-      this.#kick();
+    const ioapic = this.#ioapic;
+    if (ioapic !== null) {
+      yield* this.#locked(() => this.#ownIoapicWrite(ioapic, pin, low, high));
     } else yield* this.#sys.vmexit(this.#kvmFd, { reason: "ioapic-write", pin, low, high });
+  }
+
+  /** ioapic_update_kvm_routes: KVM learns of every pin that is not masked. */
+  *#ownIoapicWrite(ioapic: IoApic, pin: number, low: number, high: number): Process {
+    ioapic.write(pin, low, high);
+    const kvm = this.#ctx?.kvm ?? null;
+    if (kvm === null) return;
+    for (let gsi = 0; gsi < IOAPIC_PINS; gsi++) {
+      const message = ioapic.message(gsi);
+      if (message !== null) kvm.updateMsiRoute(gsi, message);
+    }
+    yield* kvm.commitRoutes();
   }
 
   eoi(vcpu: number, vector: number): void {
@@ -208,6 +228,11 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     if (ioapic === null) {
       this.#sys.postVmexit(this.#kvmFd, { reason: "eoi", vcpu, vector });
       return;
+    }
+    if (this.#ctx?.kvm) {
+      // kvm_resample_fd_notify: with a split irqchip the EOI comes here.
+      const pins = ioapic.levelPins(vector);
+      for (const { intx } of this.#devices) if (pins.includes(intx.pin)) intx.resample(this.#port);
     }
     for (const pin of ioapic.pinsInService(vector)) {
       this.#endLevel(pin);
@@ -229,9 +254,23 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   /** Runs `body` with the big lock; what came meanwhile is looked at once it is free. */
   *#locked<T>(body: () => Process<T>): Process<T> {
-    const result = yield* withLock(this.#bql, body);
-    this.#kick();
-    return result;
+    try {
+      const result = yield* withLock(this.#bql, body);
+      this.#kick();
+      return result;
+    } catch (error) {
+      if (!(error instanceof VmmAbort)) throw error;
+      return yield* this.#abort(error.message);
+    }
+  }
+
+  /** abort(3): the process is gone, and with it the vCPU that came here. */
+  *#abort(assertion: string): Process<never> {
+    this.#ended = true;
+    this.#counters.add("aborts");
+    this.onAbort?.(assertion);
+    yield* until(new WaitQueue("aborted"), () => false);
+    throw new VmmAbort(assertion);
   }
 
   /**

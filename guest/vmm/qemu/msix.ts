@@ -1,12 +1,17 @@
 /** MSI-X of an assigned device: enable, use and release of vectors, growth (hw/vfio/pci.c). */
 import { FATE } from "../../../src/measure/fates.ts";
 import type { Process } from "../../../src/time/process.ts";
+import { VmmAbort } from "../errors.ts";
 import { DROPPED_RESET } from "./context.ts";
 import type { MsiMessage } from "./kvm-irqchip.ts";
 import { VectorSet } from "./vectors.ts";
 import type { VfioPciDevice } from "./vfio-pci.ts";
 
 const DROPPED_DISABLED = FATE["dropped-disabled"];
+/** What abort(3) is called with in hw/pci/msix.c. */
+const NOTIFIERS_SET =
+  "msix_unset_vector_notifiers: Assertion `dev->msix_vector_use_notifier && " +
+  "dev->msix_vector_release_notifier' failed.";
 
 export class VfioMsix {
   readonly #device: VfioPciDevice;
@@ -147,6 +152,8 @@ export class VfioMsix {
     const device = this.#device;
     const msix = device.fn.msix!;
     const resetting = msix.enabled;
+    // The guest turned MSI on while MSI-X was on, which has taken the notifiers away already.
+    if (!this.#notifying) throw new VmmAbort(NOTIFIERS_SET);
     for (let v = 0; v < msix.vectors; v++) if (msix.isLive(v)) yield* this.vectorRelease(v);
     for (let v = 0; v < this.#set.nr; v++) {
       if (!this.#set.vectors[v]!.use) continue;

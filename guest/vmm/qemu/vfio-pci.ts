@@ -55,7 +55,7 @@ export class VfioPciDevice implements InterruptSink {
   /** Vectors a write of the guest has unmasked while they were pending; null: send at once. */
   #unmasked: Set<number> | null = null;
 
-  private constructor(ctx: QemuContext, slot: Slot, wires: WireSink, probed: Probed) {
+  private constructor(ctx: QemuContext, slot: Slot, wires: WireSink, probed: Probed, gsi: number) {
     this.ctx = ctx;
     this.slot = slot;
     this.#wires = wires;
@@ -66,12 +66,20 @@ export class VfioPciDevice implements InterruptSink {
     this.#events = new HostEvents(this.client, ctx.loop, slot.index);
     this.msix = new VfioMsix(this, probed.noresize);
     this.msi = new VfioMsi(this);
-    this.intx = new VfioIntx(this);
+    this.intx = new VfioIntx(this, gsi);
   }
 
-  /** vfio_realize. Throws RealizeError where QEMU prints an error and exits. */
-  static *realize(ctx: QemuContext, slot: Slot, wires: WireSink): Process<VfioPciDevice> {
-    const device = new VfioPciDevice(ctx, slot, wires, yield* probe(ctx, slot));
+  /**
+   * vfio_realize; INTx is connected to `gsi`. Throws RealizeError where QEMU prints an error and
+   * exits.
+   */
+  static *realize(
+    ctx: QemuContext,
+    slot: Slot,
+    wires: WireSink,
+    gsi: number,
+  ): Process<VfioPciDevice> {
+    const device = new VfioPciDevice(ctx, slot, wires, yield* probe(ctx, slot), gsi);
     const result = yield* device.intx.enable();
     if (result < 0) {
       yield* ctx.sys.close(device.client.fd);

@@ -30,6 +30,7 @@ export class FakeVm implements VirtualMachine {
   onAccess: (line: string) => void = () => {};
   onUnplugRequest: ((fn: VirtualFunction) => void) | null = null;
   onWork: (() => void) | null = null;
+  onAbort: ((assertion: string) => void) | null = null;
   /** Power-on fails with this message. */
   realizeError: string | null = null;
   latencyNs = 10;
@@ -122,6 +123,11 @@ export class FakeVm implements VirtualMachine {
 
   *eject(fn: VirtualFunction): Process {
     this.#say(`eject ${fn.spec.name}`);
+    yield* sleep(this.latencyNs);
+  }
+
+  *plug(fn: VirtualFunction): Process {
+    this.#say(`plug ${fn.spec.name}`);
     yield* sleep(this.latencyNs);
   }
 

@@ -1,0 +1,85 @@
+/** Recordings of a VMM's calls to vfio-pci and KVM: lines of a file and what its name says. */
+import { type InputPlace, UsageError } from "../../base/errors.ts";
+import type { GuestSpec, HostSpec } from "../../scenario/types.ts";
+
+/** One line; which fields there are depends on `op`. Hexadecimal numbers are strings. */
+export interface RecordedLine {
+  readonly i: number;
+  readonly t: number;
+  readonly op: string;
+  readonly dev?: string;
+  /** Thread of the VMM: `main`, `cpuN`; a line of its trace log has none. */
+  readonly thr?: string;
+  readonly [field: string]: unknown;
+}
+
+/** The VMM and the host kernel of a recording. */
+export interface RecordedVmm {
+  readonly version: GuestSpec["vmmVersion"];
+  readonly path: GuestSpec["path"];
+  readonly irqchip: NonNullable<GuestSpec["irqchip"]>;
+  readonly kernel: HostSpec["kernel"];
+}
+
+const VERSIONS: Readonly<Record<string, GuestSpec["vmmVersion"]>> = {
+  q72: "7.2",
+  q10: "10.0",
+  q11: "11.1",
+};
+
+/** Names of files say QEMU-MODE[-DETAILS]-WORKLOAD: q10-kvm-nvme-boot-smp2.jsonl. */
+const NAME = /^(q72|q10|q11)-(.+)\.jsonl$/;
+
+function fileName(path: string): string {
+  return path.split(/[\\/]/).at(-1)!;
+}
+
+/** True if a file's name is that of a VMM's recording. */
+export function isVmmRecording(path: string): boolean {
+  return NAME.test(fileName(path));
+}
+
+/** What the name says: `tcg` and `nobypass` leave KVM out, some modes split the irqchip. */
+export function recordedVmm(path: string): RecordedVmm {
+  const [, qemu, rest] = NAME.exec(fileName(path)) ?? [];
+  if (qemu === undefined) throw new UsageError("not a VMM's recording", { place: { file: path } });
+  const words = rest!.split("-");
+  const has = (...names: string[]): boolean => words.some((word) => names.includes(word));
+  return {
+    version: VERSIONS[qemu]!,
+    path: has("tcg", "nobypass") ? "userspace" : "irqfd",
+    irqchip: has("kvmsplit", "split", "guestIR", "guestir", "multimsi") ? "split" : "full",
+    kernel: has("l1k61") ? "linux-6.1" : "linux-6.12",
+  };
+}
+
+/** The lines of a recording. Throws UsageError for one that is no JSON object with `op`. */
+export function parseVmmRecording(text: string, file: string): RecordedLine[] {
+  return text.split("\n").flatMap((line, at) => {
+    return line === "" ? [] : [parseLine(line, { file, line: at + 1 })];
+  });
+}
+
+function parseLine(line: string, place: InputPlace): RecordedLine {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    throw new UsageError("not JSON", { place, hint: "the recording may be cut off" });
+  }
+  const found = parsed as Partial<RecordedLine> | null;
+  if (typeof found?.op !== "string" || typeof found.i !== "number") {
+    throw new UsageError("a line without `op` and `i`", { place });
+  }
+  return found as RecordedLine;
+}
+
+/** Of a trace line: its event's name, or "". */
+export function traceEvent(line: RecordedLine): string {
+  return line.op === "q" ? String(line.ev) : "";
+}
+
+/** A number that may be written in hexadecimal. */
+export function numberOf(value: unknown): number {
+  return Number(value ?? 0);
+}
