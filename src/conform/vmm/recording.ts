@@ -28,7 +28,7 @@ const VERSIONS: Readonly<Record<string, GuestSpec["vmmVersion"]>> = {
 };
 
 /** Names of files say QEMU-MODE[-DETAILS]-WORKLOAD: q10-kvm-nvme-boot-smp2.jsonl. */
-const NAME = /^(q72|q10|q11)-(.+)\.jsonl$/;
+const NAME = /^(q72|q10|q11)-([^.]+)\.jsonl$/;
 
 function fileName(path: string): string {
   return path.split(/[\\/]/).at(-1)!;
