@@ -90,8 +90,11 @@ class Host implements HostMachine {
     const devices = plan.devices.map(({ name }) => this.#device(name));
     for (const [i, { slot }] of devices.entries()) {
       slot.physical.meter = new DeviceMeter(plan.rows[i]!, storage);
-      const { base } = plan.doorbells[i]!;
-      slot.physical.quietDoorbell = (index, quiet) => quietDoorbell(port, base + index, quiet);
+      const { base, count } = plan.doorbells[i]!;
+      // Software may reach a register whose doorbell the process was not given.
+      slot.physical.quietDoorbell = (index, quiet) => {
+        if (index < count) quietDoorbell(port, base + index, quiet);
+      };
     }
     const world = {
       env: this.#env,

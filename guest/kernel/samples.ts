@@ -11,7 +11,8 @@ import {
 
 /** Samples of a row that may wait for their other half; a power of two. */
 const WINDOW = 4;
-const NONE = -1;
+/** No sequence number, and equal to none that a log may hold. */
+const NONE = Number.NaN;
 /** Columns of MOMENTS that the guest fills; the first three are the host's. */
 const WOKEN = 3;
 const INJECTED = 4;

@@ -1,0 +1,129 @@
+/** Pairing of the host's stamps with the handlers that ran (guest/kernel/samples.ts). */
+import { beforeEach, describe, expect, test } from "vitest";
+import { LatencySamples } from "../../../../guest/kernel/samples.ts";
+import { MOMENTS, StageRecorder } from "../../../../src/measure/stages.ts";
+import { StampLogReader, StampLogWriter, stampLogBytes } from "../../../../src/shm/stamp-log.ts";
+
+/** Keeps the moments of each sample. */
+class Recorded extends StageRecorder {
+  readonly samples: number[][] = [];
+
+  override record(moments: Float64Array): void {
+    this.samples.push([...moments]);
+  }
+}
+
+const ROWS = 3;
+let host: StampLogWriter;
+let stages: Recorded;
+let samples: LatencySamples;
+
+beforeEach(() => {
+  const memory = new SharedArrayBuffer(stampLogBytes());
+  host = new StampLogWriter(memory, 0);
+  stages = new Recorded(true);
+  samples = new LatencySamples(new StampLogReader(memory, 0), stages, ROWS);
+});
+
+test("a sample has the six moments of a delivery", () => {
+  expect(MOMENTS).toHaveLength(6);
+  host.append(1, 0, 100, 200, 300);
+  samples.pair();
+  samples.ran(1, 0, 400, 500, 600);
+  expect(stages.samples).toEqual([[100, 200, 300, 400, 500, 600]]);
+});
+
+test("the handler may have run before the host's stamps are there", () => {
+  samples.ran(1, 0, 400, 500, 600);
+  expect(stages.samples).toEqual([]);
+  host.append(1, 0, 100, 200, 300);
+  samples.pair();
+  expect(stages.samples).toEqual([[100, 200, 300, 400, 500, 600]]);
+});
+
+test("a sample is recorded once", () => {
+  host.append(0, 0, 1, 2, 3);
+  samples.pair();
+  samples.ran(0, 0, 4, 5, 6);
+  samples.ran(0, 0, 4, 5, 6);
+  samples.pair();
+  expect(stages.samples).toHaveLength(1);
+});
+
+test("a turn that began before the signal noticed it no earlier than that", () => {
+  host.append(0, 0, 100, 200, 300);
+  samples.pair();
+  samples.ran(0, 0, 250, 260, 600);
+  expect(stages.samples).toEqual([[100, 200, 300, 300, 300, 600]]);
+});
+
+describe("halves are matched", () => {
+  test("by sequence number: a neighbour's stamps do not fit", () => {
+    host.append(0, 5, 1, 2, 3);
+    samples.pair();
+    samples.ran(0, 4, 7, 8, 9);
+    expect(stages.samples).toEqual([]);
+    samples.ran(0, 5, 7, 8, 9);
+    expect(stages.samples).toHaveLength(1);
+  });
+
+  test("by row", () => {
+    host.append(1, 0, 1, 2, 3);
+    samples.pair();
+    samples.ran(0, 0, 7, 8, 9);
+    samples.ran(2, 0, 7, 8, 9);
+    expect(stages.samples).toEqual([]);
+  });
+
+  test("in any order, while no more than four of a row wait", () => {
+    for (const n of [8, 9, 10, 11]) samples.ran(0, n, 100, 100, 100 + n);
+    for (const n of [11, 8, 10, 9]) host.append(0, n, n, n, n);
+    samples.pair();
+    expect(stages.samples.map((moments) => [moments[0], moments[5]])).toEqual([
+      [11, 111],
+      [8, 108],
+      [10, 110],
+      [9, 109],
+    ]);
+  });
+});
+
+describe("a half whose place is taken before its other half comes", () => {
+  test("is lost, and the later sample is not", () => {
+    host.append(0, 1, 1, 1, 1);
+    host.append(0, 5, 5, 5, 5);
+    samples.pair();
+    samples.ran(0, 1, 9, 9, 9);
+    samples.ran(0, 5, 9, 9, 9);
+    expect(stages.samples.map((moments) => moments[0])).toEqual([5]);
+  });
+
+  test("is lost on the guest's side as well", () => {
+    samples.ran(0, 2, 9, 9, 92);
+    samples.ran(0, 6, 9, 9, 96);
+    host.append(0, 2, 2, 2, 2);
+    host.append(0, 6, 6, 6, 6);
+    samples.pair();
+    expect(stages.samples.map((moments) => moments[5])).toEqual([96]);
+  });
+});
+
+test("rows and sequences that make no sense are passed over", () => {
+  for (const row of [-1, ROWS, Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
+    host.append(row, 0, 1, 2, 3);
+  }
+  for (const sequence of [Number.NaN, -1, 0.5, 2 ** 60]) host.append(0, sequence, 1, 2, 3);
+  samples.pair();
+  for (let row = 0; row < ROWS; row++) samples.ran(row, 0, 4, 5, 6);
+  expect(stages.samples).toEqual([]);
+});
+
+test("handlers wait for a look at the log that brings something", () => {
+  samples.ran(0, 0, 4, 5, 6);
+  samples.ran(0, 1, 4, 5, 6);
+  samples.pair();
+  expect(samples.unpaired).toBe(2);
+  host.append(0, 0, 1, 2, 3);
+  samples.pair();
+  expect(samples.unpaired).toBe(0);
+});
