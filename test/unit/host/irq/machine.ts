@@ -29,6 +29,8 @@ export interface FunctionShape {
   /** 0 for a function without INTx. */
   readonly pin?: number;
   readonly line?: number;
+  /** The bridge's requester ID, for a function behind one. */
+  readonly requester?: string;
 }
 
 /** A client that remembers which interrupts were lost. */
@@ -96,6 +98,7 @@ export class Machine {
     const client: TestClient = {
       fn,
       bdf: `0000:00:${(4 + this.#functions).toString(16).padStart(2, "0")}.0`,
+      ...(shape.requester === undefined ? {} : { requester: shape.requester }),
       line: pin === 0 ? -1 : line,
       intxInService: false,
       lostLog,
