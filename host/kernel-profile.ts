@@ -38,6 +38,8 @@ export interface KernelProfile {
   readonly reqErrNegativeFdIsNoop: boolean;
   /** What the kernel calls an eventfd in its words about irq bypass; seen in the recordings. */
   readonly bypassToken: "token" | "eventfd";
+  /** The PCI core tells of each reset of a function, before and after; seen in the recordings. */
+  readonly tellsResets: boolean;
   /**
    * How many LPIs an ITS sets aside for a function, rounded up to a power of two, and when.
    * `request`: the vectors asked for, at each enable. `table`: for MSI-X the whole table, since
@@ -56,6 +58,7 @@ export const LINUX_6_1: KernelProfile = {
   exclusiveIntxNoAutoEnable: true,
   reqErrNegativeFdIsNoop: true,
   bypassToken: "token",
+  tellsResets: false,
   itsBlocks: "request",
 };
 
@@ -67,6 +70,7 @@ export const LINUX_6_12: KernelProfile = {
   exclusiveIntxNoAutoEnable: true,
   reqErrNegativeFdIsNoop: false,
   bypassToken: "token",
+  tellsResets: false,
   itsBlocks: "table",
 };
 
@@ -74,6 +78,7 @@ export const LINUX_7_2: KernelProfile = {
   ...LINUX_6_12,
   name: "linux-7.2",
   bypassToken: "eventfd",
+  tellsResets: true,
   itsBlocks: "domain",
 };
 

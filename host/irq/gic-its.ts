@@ -55,6 +55,8 @@ export class GicIts {
   readonly #ranges: LpiRanges;
   readonly #devices = new Map<ClientIrqs, ItsDevice>();
   readonly #options: GicItsOptions;
+  /** WARN_ON_ONCE. */
+  #warned = false;
 
   constructor(options: GicItsOptions) {
     this.#options = options;
@@ -147,7 +149,8 @@ export class GicIts {
     if (device === undefined || !this.#options.teardownWithDomain || device.shared) return;
     if (device.events.weight > 0) {
       const text = "WARNING: drivers/irqchip/irq-gic-v3-its.c at its_msi_teardown";
-      this.#options.tracer.emit("printk", { text });
+      if (!this.#warned) this.#options.tracer.emit("printk", { text });
+      this.#warned = true;
       return;
     }
     this.#free(device);

@@ -3,7 +3,12 @@ import { assert } from "../../src/base/assert.ts";
 import { EBUSY, EINVAL, ENODEV } from "../../src/base/errno.ts";
 import type { PoolInspection, PoolReport, TableInspection } from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
-import { PCI_COMMAND, PCI_INTERRUPT_LINE } from "../../src/uapi/pci-regs.ts";
+import {
+  PCI_CLASS_DEVICE,
+  PCI_COMMAND,
+  PCI_COMMAND_MEMORY,
+  PCI_INTERRUPT_LINE,
+} from "../../src/uapi/pci-regs.ts";
 import {
   FIRST_PIRQ_PIN,
   type IoApicLine,
@@ -41,6 +46,9 @@ export interface SystemIrqPoolOptions {
    */
   readonly lineIrqs?: readonly number[];
 }
+
+/** Base class and subclass of USB controllers (include/linux/pci_ids.h). */
+const PCI_CLASS_SERIAL_USB = 0x0c03;
 
 /** Irqs of the 8259 that SeaBIOS gives the pins A to D, and E to H (src/fw/pciinit.c). */
 const FIRMWARE_IRQS = [10, 10, 11, 11];
@@ -81,7 +89,11 @@ export class SystemIrqPool implements IrqPool {
 
   /** Firmware or pci_assign_irq; where no firmware ran the function also decodes nothing yet. */
   functionAdded(client: IrqClient): void {
-    if (this.#lineIrqs !== null) client.fn.configWrite(PCI_COMMAND, 2, 0);
+    if (this.#lineIrqs !== null) {
+      // quirk_usb_early_handoff enables every USB controller at boot.
+      const usb = client.fn.configRead(PCI_CLASS_DEVICE, 2) === PCI_CLASS_SERIAL_USB;
+      client.fn.configWrite(PCI_COMMAND, 2, usb ? PCI_COMMAND_MEMORY : 0);
+    }
     if (client.line < 0) return;
     const irq = this.#lineIrqs === null ? FIRMWARE_IRQS[client.line & 3]! : this.#lineIrq(client);
     client.fn.config.set(PCI_INTERRUPT_LINE, 1, irq);

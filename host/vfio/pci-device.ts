@@ -215,12 +215,19 @@ export class VfioPciDevice {
 
   /** pci_try_reset_function: state saved, interrupts off, reset, state written back. */
   *#tryReset(): Process<number> {
+    this.#tellReset("resetting");
     const saved = this.fn.saveState();
     this.fn.configWrite(PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
     yield* sleep(this.host.env.costs.deviceReset);
     this.physical.reset();
     this.fn.restoreState(saved);
+    this.#tellReset("reset done");
     return 0;
+  }
+
+  #tellReset(words: string): void {
+    if (!this.host.profile.tellsResets) return;
+    this.host.env.tracer.emit("printk", { text: `vfio-pci ${this.client.bdf}: ${words}` });
   }
 
   /** The end of vfio_pci_core_disable: the function is left as it was found at open. */

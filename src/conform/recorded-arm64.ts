@@ -53,27 +53,25 @@ function lineIrqs(folder: string, ports: number): readonly number[] {
 }
 
 /** Scripts of pool/ and newer/ that ran on the set `many`. */
-const ON_MANY: ReadonlySet<string> = new Set([
-  "q01",
-  "q03",
-  "q04",
-  "q05",
-  "q06",
-  "q07",
-  "q08",
-  "q10",
-  "q13",
-  "q14",
-  "q15",
-]);
-/** Scripts that ran one after the other in one boot, where that can be seen (finding 16). */
-const ONE_BOOT: Readonly<Record<string, readonly string[]>> = {
-  newer: ["q01-lpi-cost-msix", "q03-fill-whole", "q04-fill-one-vector", "q05-short-grant"].concat([
-    "q07-five-each",
-    "q08-holes",
-    "q10-round",
-  ]),
-  older: ["q01-lpi-cost-msix", "q02-lpi-cost-msi", "q10-round"],
+const ON_MANY: ReadonlySet<string> = new Set(
+  "q01 q03 q04 q05 q06 q07 q08 q10 q13 q14 q15".split(" "),
+);
+const LPI_SCRIPTS =
+  "q01-lpi-cost-msix q03-fill-whole q04-fill-one-vector q05-short-grant q07-five-each q08-holes " +
+  "q10-round";
+const X86_SCRIPTS =
+  "p01-grow-one-device p02-first-enable-too-many p03-reserve-only p04-exhaust-by-one " +
+  "p05-dynamic-rollback p06-cache-held p07-msi-pool p08-five-left";
+/**
+ * Scripts that ran one after the other in one boot, where that can be seen: LPIs that stay
+ * (findings 12 and 16), and messages that come with a device's first open.
+ */
+const ONE_BOOT: Readonly<Record<string, string>> = {
+  gicv2m: "h00-info v10-fill v11-leak-3 v11-leak-5 v11-leak-7",
+  pool: LPI_SCRIPTS,
+  newer: LPI_SCRIPTS,
+  "pool-x86": X86_SCRIPTS,
+  older: "q01-lpi-cost-msix q02-lpi-cost-msi q10-round",
 };
 
 /** random-pool: another process holds 27 tables of 2,048, with a vector each. */
@@ -81,7 +79,7 @@ const FILLER = WIDE.slice(0, 27).flatMap(({ name }) => [
   `@${name} open`,
   `@${name} set MSIX 0 1 EVENTFD|TRIGGER -1`,
 ]);
-/** On 7.2 the recorder's try-out at boot is still to be seen: n8 keeps its LPIs. */
+/** The recorder's try-out at boot: on 7.2 n8 keeps its LPIs. */
 const PRIMER = ["@n8 open", "@n8 set MSIX 0 1 EVENTFD|TRIGGER -1", "@n8 close"];
 
 /** Decodes FOLDER/NAME.KERNEL-arm64[-v2m].jsonl; null for a name without that. */
@@ -91,7 +89,7 @@ export function arm64RecordingName(path: string): RecordingName | null {
   if (match === null) return null;
   const [, name, version, v2m] = match;
   const kernel = `linux-${version}` as HostSpec["kernel"];
-  const boot = ONE_BOOT[folder] ?? [];
+  const boot = ONE_BOOT[folder]?.split(" ") ?? [];
   return {
     key: `${folder}/${file}`,
     script: `${name}.script`,
@@ -133,6 +131,6 @@ function arm64Machine(
     },
     devices: many ? MANY : RECORDED_DEVICES,
     requesterIds: REQUESTER_IDS,
-    setUp: [...(kernel === "linux-7.2" ? PRIMER : []), ...(folder === "random-pool" ? FILLER : [])],
+    setUp: [...PRIMER, ...(folder === "random-pool" ? FILLER : [])],
   };
 }

@@ -27,6 +27,8 @@ export const PCI_STATUS_INTERRUPT = 0x08;
 export const PCI_STATUS_CAP_LIST = 0x10;
 
 export const PCI_CLASS_REVISION = 0x08;
+/** Base class and subclass. */
+export const PCI_CLASS_DEVICE = 0x0a;
 export const PCI_REVISION_ID = 0x08;
 export const PCI_CACHE_LINE_SIZE = 0x0c;
 export const PCI_HEADER_TYPE = 0x0e;
