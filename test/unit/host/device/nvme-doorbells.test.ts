@@ -133,7 +133,7 @@ test("whatever happens, no head is quiet that the wire waits for", () => {
     for (const q of [1, 2, 3]) if (!quiet.get(2 * q + 1)) nvme.doorbell(2 * q + 1, step);
     expect(asserted, `step ${step}`).toBe(false);
   }
-  expect(raised).toBeGreaterThan(100);
+  expect(raised).toBeGreaterThan(50);
 });
 
 test("a process that was given no doorbells may write the registers all the same", () => {
