@@ -25,9 +25,10 @@ export interface VirtualMachine {
   readonly sequence: TokenSequence;
   /**
    * Powers on: opens the devices, realizes them, first system reset. Throws RealizeError
-   * (errors.ts) where the VMM prints an error and exits; what it had open is closed then.
+   * (errors.ts) where the VMM prints an error and exits; what it had open is closed then. Functions
+   * that are not in `present` are plugged later.
    */
-  realize(): Process;
+  realize(present?: readonly VirtualFunction[]): Process;
   configRead(fn: VirtualFunction, offset: number, size: number): Process<number>;
   configWrite(fn: VirtualFunction, offset: number, size: number, value: number): Process;
   /** Offsets within a BAR; the MSI-X table and PBA are the VMM's own. */

@@ -15,6 +15,7 @@ const WIDTH = 96;
 interface ConformFlags {
   readonly kernel?: string;
   readonly json?: boolean;
+  readonly verbose?: boolean;
 }
 
 export function conformText({ totals, divergences }: ConformResult): string {
@@ -39,13 +40,16 @@ function plain(value: unknown): string {
 }
 
 async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
-  const [{ conformFiles }, { loadHost, loadVmm }] = await Promise.all([
+  const [{ conformFiles, conformLayers }, { loadHost, loadVmm }] = await Promise.all([
     import("../conform/conform.ts"),
     import("../run/entries.ts"),
   ]);
   const [{ createHost }, { createVmm }] = await Promise.all([loadHost(), loadVmm<CreateVmm>()]);
   const sides = { createHost, createVmm };
   const options = flags.kernel === undefined ? sides : { ...sides, kernel: flags.kernel };
+  if (flags.verbose === true && flags.json !== true) {
+    for (const text of conformLayers(paths, sides)) io.out(text);
+  }
   const report = conformFiles(paths, options);
   if (report.totals.scripts === 0) {
     throw new UsageError(`${paths.join(" ")}: no recording of ${flags.kernel}`, {
@@ -59,7 +63,7 @@ async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<nu
 export const conformCommand: AddCommand = (program, io, done) => {
   program
     .command("conform")
-    .description("compare the host's answers with recordings of real kernels, answer for answer")
+    .description("compare kernel and VMM models with recordings of real ones, call for call")
     .argument("<paths...>", "directories or recordings (.jsonl)")
     .addOption(
       new Option("--kernel <name>", "only recordings of this kernel").choices([
@@ -69,6 +73,7 @@ export const conformCommand: AddCommand = (program, io, done) => {
       ]),
     )
     .option("--json", "print every divergence as JSON")
+    .option("-v, --verbose", "of a VMM's recording show guest, VMM and kernel side by side")
     .action(async (paths: string[], flags: ConformFlags) => {
       done(await conform(paths, flags, io));
     });

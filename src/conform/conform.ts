@@ -9,8 +9,9 @@ import { checkAgainstScript, parseRecording, type RecordedOp, scriptOps } from "
 import { ScriptRunner } from "./runner.ts";
 import { parseLine, type ScriptLine } from "./script.ts";
 import { conformVmmRecording } from "./vmm/conform.ts";
+import { layersText } from "./vmm/layers.ts";
 import type { CreateVmm } from "./vmm/machine.ts";
-import { isVmmRecording, recordedVmm } from "./vmm/recording.ts";
+import { isVmmRecording, recordedKernel } from "./vmm/recording.ts";
 
 export interface ConformOptions {
   readonly createHost: CreateHost;
@@ -51,6 +52,16 @@ export function conformFiles(paths: readonly string[], options: ConformOptions):
   return { totals: { scripts, ops, divergences: divergences.length }, divergences };
 }
 
+/** Each recording of a VMM in `paths` as text: what guest, VMM and kernel did, side by side. */
+export function* conformLayers(
+  paths: readonly string[],
+  sides: { readonly createHost: CreateHost; readonly createVmm: CreateVmm },
+): Generator<string> {
+  for (const path of findRecordings(paths)) {
+    if (isVmmRecording(path)) yield layersText(conformVmmRecording(path, sides, true));
+  }
+}
+
 /** Null for a recording that the options leave out. */
 function conformFile(
   path: string,
@@ -58,11 +69,8 @@ function conformFile(
 ): { ops: number; divergences: readonly Divergence[] } | null {
   const { createHost, createVmm, kernel } = options;
   if (isVmmRecording(path)) {
-    if (
-      createVmm === undefined ||
-      (kernel ?? recordedVmm(path).kernel) !== recordedVmm(path).kernel
-    )
-      return null;
+    const isLeftOut = kernel !== undefined && kernel !== recordedKernel(path);
+    if (createVmm === undefined || isLeftOut) return null;
     return conformVmmRecording(path, { createHost, createVmm });
   }
   const name = recordingName(path);

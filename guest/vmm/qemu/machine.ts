@@ -49,7 +49,10 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly #ioapic: IoApic | null;
   /** The big QEMU lock: vCPU exits and the main loop's handlers take turns. */
   readonly #bql = new Mutex("bql");
+  /** In order of realize. */
   readonly #devices: VfioPciDevice[] = [];
+  /** By number of their function; what was never plugged is not there. */
+  readonly #byIndex: VfioPciDevice[] = [];
   #kvmFd = -1;
   /** Set by realize. */
   #ctx: QemuContext | null = null;
@@ -76,15 +79,15 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
       : null;
   }
 
-  *realize(): Process {
-    yield* this.#locked(() => this.#powerOn());
+  *realize(present: readonly VirtualFunction[] = this.functions): Process {
+    yield* this.#locked(() => this.#powerOn(present));
   }
 
-  *#powerOn(): Process {
+  *#powerOn(present: readonly VirtualFunction[]): Process {
     try {
       const ctx = yield* this.#createContext();
       const gsi = ctx.profile.realizeGsi;
-      for (const fn of this.functions) this.#devices.push(yield* this.#realize(ctx, fn, gsi));
+      for (const fn of present) this.#add(yield* this.#realize(ctx, fn as QemuFunction, gsi));
       this.#ctx = ctx;
       yield* this.#resetDevices();
     } catch (error) {
@@ -109,11 +112,17 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   /** device_add: the chipset's routes are there already, and the bus resets what is new on it. */
   *#hotplug(fn: QemuFunction): Process {
-    const old = this.#device(fn);
-    assert(!old.present, () => `${fn.spec.name}: plugged twice`);
-    const device = yield* this.#realize(this.#ctx!, fn, old.intx.chipsetPin);
-    this.#devices[fn.index] = device;
+    const old = this.#byIndex[fn.index];
+    assert(old?.present !== true, () => `${fn.spec.name}: plugged twice`);
+    const device = yield* this.#realize(this.#ctx!, fn, old?.intx.chipsetPin ?? null);
+    if (old !== undefined) this.#devices.splice(this.#devices.indexOf(old), 1);
+    this.#add(device);
     yield* device.reset();
+  }
+
+  #add(device: VfioPciDevice): void {
+    this.#devices.push(device);
+    this.#byIndex[device.slot.index] = device;
   }
 
   *#createContext(): Process<QemuContext> {
@@ -153,7 +162,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   }
 
   #device(fn: VirtualFunction): VfioPciDevice {
-    const device = this.#devices[(fn as QemuFunction).index];
+    const device = this.#byIndex[(fn as QemuFunction).index];
     assert(device !== undefined, "a device is used before it is realized");
     return device;
   }
@@ -324,11 +333,11 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   /** MainLoopSink. Hot path. */
   vectorFired(device: number, vector: number): void {
-    this.#devices[device]!.vectorFired(vector);
+    this.#byIndex[device]!.vectorFired(vector);
   }
 
   intxFired(device: number): void {
-    this.#devices[device]!.intx.fired();
+    this.#byIndex[device]!.intx.fired();
   }
 
   /** vfio_err_notifier_handler: an uncorrectable error, at which QEMU stops the machine. */

@@ -110,13 +110,14 @@ export class VfioPciDevice implements InterruptSink {
   }
 
   /**
-   * vfio_pci_hot_reset_multi: QEMU would rather reset the bus than trust a PM reset. It quiets the
-   * device, finds that it is alone and leaves the bus to the device's own reset, which fails to
-   * reset the bus in the recordings; the ioctls about that are left out.
+   * vfio_pci_hot_reset_multi, for what vfio_pci_compute_needs_reset says: QEMU would rather reset
+   * the bus than trust a PM reset or do nothing. It quiets the device, finds that it is alone and
+   * leaves the bus to the device's own reset, which fails to reset the bus in the recordings; the
+   * ioctls about that are left out.
    */
   *hotResetMulti(): Process {
     const { resetWorks, means } = this.#probed;
-    if (!resetWorks || means.flr || !means.pm) return;
+    if (resetWorks && (means.flr || !means.pm)) return;
     yield* this.#preReset();
     yield* this.#postReset();
   }

@@ -31,7 +31,7 @@ import {
 import { MessageReceiver, MessageSender } from "../../wire/channel.ts";
 import type { Request, RequestId, Response } from "../../wire/messages.ts";
 import { parseRequest, parseResponse } from "../../wire/validate.ts";
-import { type FdName, type Routes, routeText, type VmmCall } from "./calls.ts";
+import { type FdName, type PoolUse, type Routes, routeText, type VmmCall } from "./calls.ts";
 
 const SILENT = { wake: () => {} };
 const VFIO_PREFIX = "/dev/vfio/";
@@ -68,6 +68,8 @@ export class BorderTap {
   readonly calls: VmmCall[] = [];
   /** Line of the input that calls now are made for. */
   line = 0;
+  /** Calls tell what the pool holds after them. */
+  watchesPool = false;
   readonly #fromGuest: MessageReceiver;
   readonly #toGuest: MessageSender;
   readonly #fromHost: MessageReceiver;
@@ -131,6 +133,11 @@ export class BorderTap {
     return device === null ? 0 : this.#host!.inspect(device).held.length;
   }
 
+  #pool(): PoolUse {
+    const { irqsHeld, irtesUsed, vectorsUsed } = this.#host!.report().pool;
+    return { irqs: irqsHeld, irtes: irtesUsed, vectors: vectorsUsed };
+  }
+
   #request(message: unknown): void {
     const request = parseRequest(message);
     assert(request.op !== "bad", "the VMM's request makes no sense");
@@ -158,6 +165,7 @@ export class BorderTap {
       this.calls.push({
         ...call,
         ...(counted ? { msiIrqs: [before, this.held(call.dev)] as const } : {}),
+        ...(counted && this.watchesPool ? { pool: this.#pool() } : {}),
         line: this.line,
         thread: THREAD,
         ret: response.ret,

@@ -1,5 +1,5 @@
 /** Calls of a VMM to the kernel in one form, whether recorded or made by the model. */
-import { numberOf, type RecordedLine, traceEvent } from "./recording.ts";
+import { numberOf, type RecordedLine, type RecordedVmm, traceEvent } from "./recording.ts";
 
 /** An eventfd's name, or -1 for none. */
 export type FdName = string | -1;
@@ -20,12 +20,21 @@ export interface VmmCall {
   readonly ret: number;
   /** Entries of msi_irqs before and after. */
   readonly msiIrqs?: readonly [number, number];
+  /** The pool after the call, where somebody watches it. */
+  readonly pool?: PoolUse;
   readonly gsi?: number;
   readonly routes?: Routes;
   /** Calls of one thread are in order; the model has one. */
   readonly thread: string;
   /** A write of configuration space or of the table: it only tells whose calls follow. */
   readonly silent: boolean;
+}
+
+/** What all devices of the host hold. */
+export interface PoolUse {
+  readonly irqs: number;
+  readonly irtes: number;
+  readonly vectors: number;
 }
 
 /** What a KVM_SET_GSI_ROUTING changed. */
@@ -113,25 +122,36 @@ function recordedRoutes({ nr, set, gone }: RecordedLine): Routes {
 export const IOAPIC_PINS = 24;
 
 /** True if no changed route is a device's, where the pins of the VMM's IOAPIC have routes, too. */
-export function isIoapicRouting({ set }: Routes): boolean {
+function isIoapicRouting({ set }: Routes): boolean {
   return set.every((route) => Number.parseInt(route, 10) < IOAPIC_PINS);
 }
 
+/** Eventfds of multi-vector MSI: which of them get a route and an irqfd is not determined. */
+function multiMsiFds(calls: readonly VmmCall[]): Set<FdName> {
+  const enables = calls.filter(({ op, what }) => op === "set_irqs" && /^MSI 0 /.test(what));
+  return new Set(enables.flatMap(({ fds }) => (fds.length > 1 ? fds : [])));
+}
+
 /**
- * The calls of each device, in order. A call on KVM or on an eventfd is for the device that its
- * thread last had to do with, but for routes of the VMM's IOAPIC (`isSplit`). The closing of an
- * eventfd that no call had is left out.
+ * The calls of each device that are compared, in order. A call on KVM or on an eventfd is for the
+ * device that its thread last had to do with, but for routes of the VMM's IOAPIC. Left out are the
+ * closing of an eventfd that no call had, and routes that the guest remaps.
  */
-export function sortByDevice(calls: readonly VmmCall[], isSplit: boolean): Map<string, VmmCall[]> {
+export function sortByDevice(
+  calls: readonly VmmCall[],
+  vmm: Pick<RecordedVmm, "irqchip" | "isRemapped">,
+): Map<string, VmmCall[]> {
   const last = new Map<string, string>();
   const used = new Set<FdName>();
+  const multi = multiMsiFds(calls);
   const byDevice = new Map<string, VmmCall[]>();
   for (const call of calls) {
-    const { dev, thread, silent, op, fds } = call;
+    const { dev, thread, silent, op, fds, routes } = call;
     if (dev !== null) last.set(thread, dev);
     if (silent || (op === "eventfd_close" && !used.has(fds[0]!))) continue;
+    if ((op === "kvm_irqfd" && multi.has(fds[0]!)) || (routes && vmm.isRemapped)) continue;
     for (const fd of fds) used.add(fd);
-    const isPins = isSplit && call.routes !== undefined && isIoapicRouting(call.routes);
+    const isPins = vmm.irqchip === "split" && routes !== undefined && isIoapicRouting(routes);
     const device = isPins ? "" : (last.get(thread) ?? "");
     const list = byDevice.get(device);
     if (list === undefined) byDevice.set(device, [call]);

@@ -14,12 +14,18 @@ export interface VmmSides {
   readonly createVmm: CreateVmm;
 }
 
+/** A recorded call and the model's, and how they differ. */
+export interface VmmStep extends Pair {
+  readonly divergences: readonly Divergence[];
+}
+
 /** What became of one recording. */
 export interface VmmConformance {
   readonly lines: readonly RecordedLine[];
   /** Lines that were played. */
   readonly inputs: ReadonlySet<RecordedLine>;
-  readonly pairs: readonly Pair[];
+  /** Calls of both sides beside each other, device by device. */
+  readonly steps: readonly VmmStep[];
   readonly names: EventfdNames;
   /** Calls that were compared. */
   readonly ops: number;
@@ -28,28 +34,31 @@ export interface VmmConformance {
   readonly aborted: string | null;
 }
 
-/** Runs the recording `file`. Throws UsageError for one that is malformed. */
-export function conformVmmRecording(file: string, sides: VmmSides): VmmConformance {
+/** Runs the recording `file`; `watchesPool` for `layersText`. Throws UsageError for one that is malformed. */
+export function conformVmmRecording(
+  file: string,
+  sides: VmmSides,
+  watchesPool = false,
+): VmmConformance {
   const lines = parseVmmRecording(readText(file), file);
-  const vmm = recordedVmm(file);
+  const vmm = recordedVmm(file, lines);
   const devices = devicesOf(lines).map((name) => recordedDevice(lines, name));
-  const isSplit = vmm.irqchip === "split";
   const machine = new ReplayMachine(sides, vmm, devices);
-  const player = new Player(machine, lines, isSplit);
+  machine.tap.watchesPool = watchesPool;
+  const player = new Player(machine, lines, vmm.irqchip === "split" && !vmm.isRemapped);
   const inputs = new Set<RecordedLine>();
   for (const line of lines) if (player.play(line)) inputs.add(line);
   machine.exit();
-  const expected = sortByDevice(recordedCalls(lines), isSplit);
-  const got = sortByDevice(machine.tap.calls, isSplit);
+  const expected = sortByDevice(recordedCalls(lines), vmm);
+  const got = sortByDevice(machine.tap.calls, vmm);
   const names = new EventfdNames();
-  const pairs: Pair[] = [];
-  const divergences: Divergence[] = [];
+  const steps: VmmStep[] = [];
   for (const device of new Set([...expected.keys(), ...got.keys()])) {
     for (const pair of align(expected.get(device) ?? [], got.get(device) ?? [])) {
-      pairs.push(pair);
-      divergences.push(...pairDivergences(file, pair, names));
+      steps.push({ ...pair, divergences: pairDivergences(file, pair, names) });
     }
   }
+  const divergences = steps.flatMap((step) => step.divergences);
   for (const { name } of devices) {
     const held = machine.tap.held(name);
     if (held === 0) continue;
@@ -58,7 +67,7 @@ export function conformVmmRecording(file: string, sides: VmmSides): VmmConforman
   }
   divergences.sort((a, b) => a.line - b.line);
   const { aborted } = machine;
-  return { lines, inputs, pairs, names, ops: pairs.length, divergences, aborted };
+  return { lines, inputs, steps, names, ops: steps.length, divergences, aborted };
 }
 
 /** Devices in the order in which the VMM opened them. */

@@ -22,7 +22,7 @@ export interface ReplayedFunction {
 export interface ReplayedVmm {
   readonly functions: readonly ReplayedFunction[];
   onAbort: ((assertion: string) => void) | null;
-  realize(): Process;
+  realize(present?: readonly ReplayedFunction[]): Process;
   systemReset(): Process;
   configWrite(fn: ReplayedFunction, offset: number, size: number, value: number): Process;
   mmioWrite(

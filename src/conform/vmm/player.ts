@@ -23,19 +23,22 @@ export class Player {
   readonly #fromGuest: ReadonlySet<RecordedLine>;
   readonly #reqFds: ReadonlyMap<string, string>;
   readonly #isSplit: boolean;
-  readonly #devices: readonly string[];
+  /** Devices that the VMM has. */
+  readonly #present = new Set<string>();
+  /** Devices that were taken away from vfio-pci. */
+  readonly #unbound = new Set<string>();
   /** Devices whose part of the system reset under way has not come yet. */
   readonly #toReset = new Set<string>();
   /** Hot-plugged: their first reset belongs to that. */
   readonly #plugged = new Set<string>();
   #isOn = false;
 
+  /** `isSplit`: writes of the IOAPIC are to be found in the routes (see `#ioapicWrite`). */
   constructor(machine: ReplayMachine, lines: readonly RecordedLine[], isSplit: boolean) {
     this.#machine = machine;
     this.#fromGuest = guestWrites(lines);
     this.#reqFds = requestEventfds(lines);
     this.#isSplit = isSplit;
-    this.#devices = machine.vmm.functions.map(({ spec }) => spec.name);
   }
 
   /** Plays one line; true if it was an input. */
@@ -53,14 +56,13 @@ export class Player {
   #ofDevice(line: RecordedLine, device: string): boolean {
     switch (line.op) {
       case "get_device_fd":
-        return this.#plug(device);
+        return line.ret === 0 && this.#plug(device);
       case "g_cfgw":
       case "g_tblw":
         return this.#fromGuest.has(line) && this.#write(line, device);
       case "set_irqs": {
         const isLeaving = line.index === "REQ" && String(line.fds) === "-1";
-        if (isLeaving) this.#machine.run(this.#machine.vmm.eject(this.#machine.function(device)));
-        return isLeaving;
+        return isLeaving && this.#eject(device);
       }
       default:
         return this.#intx(line, device);
@@ -85,12 +87,22 @@ export class Player {
 
   #resetAll(): void {
     const { vmm } = this.#machine;
-    for (const device of this.#devices) this.#toReset.add(device);
-    this.#machine.run(this.#isOn ? vmm.systemReset() : vmm.realize());
+    for (const device of this.#present) this.#toReset.add(device);
+    const present = [...this.#present].map((device) => this.#machine.function(device));
+    this.#machine.run(this.#isOn ? vmm.systemReset() : vmm.realize(present));
     this.#isOn = true;
   }
 
+  #eject(device: string): boolean {
+    this.#present.delete(device);
+    this.#machine.run(this.#machine.vmm.eject(this.#machine.function(device)));
+    return true;
+  }
+
+  /** Devices that are there before the first reset are realized with it. */
   #plug(device: string): boolean {
+    this.#present.add(device);
+    if (this.#unbound.delete(device)) this.#machine.host.bind(device);
     if (!this.#isOn) return false;
     this.#plugged.add(device);
     this.#machine.run(this.#machine.vmm.plug(this.#machine.function(device)));
@@ -138,7 +150,8 @@ export class Player {
   /** The VMM read a device's REQ eventfd: somebody on the host takes the device away. */
   #unbind(line: RecordedLine): boolean {
     const device = this.#reqFds.get(String(line.fd));
-    if (device === undefined) return false;
+    if (device === undefined || this.#unbound.has(device)) return false;
+    this.#unbound.add(device);
     this.#machine.host.unbind(device);
     this.#machine.settle();
     return true;

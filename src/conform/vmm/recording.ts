@@ -18,6 +18,11 @@ export interface RecordedVmm {
   readonly version: GuestSpec["vmmVersion"];
   readonly path: GuestSpec["path"];
   readonly irqchip: NonNullable<GuestSpec["irqchip"]>;
+  /**
+   * The guest remaps interrupts: what a route says depends on its remapping table, which is not
+   * recorded.
+   */
+  readonly isRemapped: boolean;
   readonly kernel: HostSpec["kernel"];
 }
 
@@ -39,18 +44,37 @@ export function isVmmRecording(path: string): boolean {
   return NAME.test(fileName(path));
 }
 
-/** What the name says: `tcg` and `nobypass` leave KVM out, some modes split the irqchip. */
-export function recordedVmm(path: string): RecordedVmm {
+/** KVM's routes with its own IOAPIC and PICs; without them there are only an IOAPIC's pins. */
+const LEGACY_ROUTES = 38;
+/** Addresses of local APICs, and the bit that makes of them an index of the remapping table. */
+const APIC_ADDRESSES = 0xfee;
+const MSI_REMAPPABLE = 1 << 4;
+
+/** What name and lines say of the VMM: irqfds there are with KVM only. */
+export function recordedVmm(path: string, lines: readonly RecordedLine[]): RecordedVmm {
   const [, qemu, rest] = NAME.exec(fileName(path)) ?? [];
   if (qemu === undefined) throw new UsageError("not a VMM's recording", { place: { file: path } });
-  const words = rest!.split("-");
-  const has = (...names: string[]): boolean => words.some((word) => names.includes(word));
+  const routing = lines.find(({ op }) => op === "kvm_routing");
+  const isSplit = routing !== undefined && numberOf(routing.nr) < LEGACY_ROUTES;
   return {
     version: VERSIONS[qemu]!,
-    path: has("tcg", "nobypass") ? "userspace" : "irqfd",
-    irqchip: has("kvmsplit", "split", "guestIR", "guestir", "multimsi") ? "split" : "full",
-    kernel: has("l1k61") ? "linux-6.1" : "linux-6.12",
+    path: lines.some(({ op }) => op === "kvm_irqfd") ? "irqfd" : "userspace",
+    irqchip: isSplit ? "split" : "full",
+    isRemapped: lines.some(isRemappable),
+    kernel: rest!.split("-").includes("l1k61") ? "linux-6.1" : "linux-6.12",
   };
+}
+
+/** True if the guest wrote a message's address in the remappable format (VT-d, 5.1.2.2). */
+function isRemappable({ op, val }: RecordedLine): boolean {
+  if (op !== "g_tblw" && op !== "g_cfgw") return false;
+  const address = numberOf(val);
+  return address >>> 20 === APIC_ADDRESSES && (address & MSI_REMAPPABLE) !== 0;
+}
+
+/** The host kernel that the name of a recording says. */
+export function recordedKernel(path: string): HostSpec["kernel"] {
+  return recordedVmm(path, []).kernel;
 }
 
 /** The lines of a recording. Throws UsageError for one that is no JSON object with `op`. */
