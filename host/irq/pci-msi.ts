@@ -123,10 +123,11 @@ export class PciMsi {
 
   /** msix_setup_interrupts: every vector in turn, up to the first that cannot be had. */
   *#msixSetupInterrupts(irqs: ClientIrqs, msix: MsixCapability, nvec: number): Process<number> {
-    const prepared = this.#domain.prepare(irqs, "msix", nvec);
-    if (prepared < 0) return prepared;
     for (let index = 0; index < nvec; index++) {
       if (index % BATCH === 0) yield* sleep(Math.min(BATCH, nvec - index) * this.#allocNs);
+      // In one breath with the first vector: who is killed has prepared and used, or neither.
+      const prepared = index === 0 ? this.#domain.prepare(irqs, "msix", nvec) : 0;
+      if (prepared < 0) return prepared;
       const result = this.#allocEntry(irqs, msix, index);
       // msi_handle_pci_fail: the caller may try again with as many as there were.
       if (result < 0) return index > 0 ? index : result;
