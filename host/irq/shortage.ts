@@ -1,4 +1,4 @@
-/** Why an interrupt could not be had: which table, how full, who holds most of it and lets it idle. */
+/** Why an interrupt could not be had: which table, how full, who holds most and lets it idle. */
 import type { Tracer } from "../../src/trace/trace.ts";
 
 /** Who holds entries or vectors: a function, an IO-APIC pin, or the machine itself. */

@@ -152,8 +152,8 @@ export class VfioMsi {
     const { client, host } = this.#dev;
     const result = host.producers.register(trigger);
     if (result === 0) return;
-    const token = `${host.profile.bypassToken} ${trigger.ctx.slot}`;
-    const text = `vfio-pci ${client.bdf}: irq bypass producer (${token}) registration fails: ${result}`;
+    const producer = `irq bypass producer (${host.profile.bypassToken} ${trigger.ctx.slot})`;
+    const text = `vfio-pci ${client.bdf}: ${producer} registration fails: ${result}`;
     host.env.tracer.emit("printk", { text });
   }
 

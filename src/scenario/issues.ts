@@ -44,8 +44,7 @@ const LIMIT_REASONS: Readonly<Record<string, string>> = {
   msixVectors: "an MSI-X table holds 1 to 2048 vectors, 0 means no MSI-X",
   msiVectors: "MSI has 1 to 32 vectors, 0 means no MSI",
   vcpus: "a guest has 1 to 32 vCPUs",
-  irtes:
-    "a VT-d table has up to 65536 entries, of which the machine needs some itself; AMD-Vi up to 2048",
+  irtes: "VT-d has up to 65536 entries, some of which the machine needs; AMD-Vi up to 2048",
   lpis: "an ITS has at most 57344 LPIs in use, of which the machine needs some itself",
   vectorsPerCpu: "x86 leaves about 200 of its 256 vectors to devices",
 };
