@@ -62,7 +62,7 @@ it("with the bugs fixed every LPI comes back, whatever functions did", () => {
   fc.assert(property, { numRuns: 150 });
 });
 
-it("with the bugs only functions that had such an MSI cost LPIs, at most a block of 16 each", () => {
+it("with the bugs only functions that had such an MSI cost LPIs, 16 each at most", () => {
   const property = fc.property(KERNELS, STEPS, (kernel, steps) => {
     const { machine, tainted, leaked } = play(kernel, [], steps);
     const lost = used(machine) - BOOT.irtes;
