@@ -1,4 +1,4 @@
-/** Where the two sides enter: the only file that knows whether it runs from sources or from dist. */
+/** Where the two sides enter: only this file knows whether it runs from sources or from dist. */
 import type { CreateGuest, CreateHost } from "./contract.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";

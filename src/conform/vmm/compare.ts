@@ -32,7 +32,13 @@ export function align(expected: readonly VmmCall[], got: readonly VmmCall[]): Pa
       pairs.push({ expected: expected[e++]!, got: got[g++]! });
       continue;
     }
-    const [skipExpected, skipGot] = meet(expected, e, got, g);
+    let [skipExpected, skipGot] = meet(expected, e, got, g);
+    // One of the same sort in another's place is that one, made wrongly.
+    while (skipExpected > 0 && skipGot > 0 && expected[e]!.op === got[g]!.op) {
+      pairs.push({ expected: expected[e++]!, got: got[g++]! });
+      skipExpected--;
+      skipGot--;
+    }
     for (let i = 0; i < skipExpected; i++) pairs.push({ expected: expected[e++]!, got: null });
     for (let i = 0; i < skipGot; i++) pairs.push({ expected: null, got: got[g++]! });
   }
@@ -101,6 +107,10 @@ export function callDifferences(
       found.push({ field, expected: theirs, got: ours });
     }
   };
+  if (expected.what !== got.what) {
+    const ours = callText(got, (fd) => names.renamed(fd));
+    return [{ field: "call", expected: callText(expected), got: ours }];
+  }
   const isSame = expected.fds.map((fd, i) => names.same(fd, got.fds[i] ?? -1));
   if (expected.fds.length !== got.fds.length || isSame.includes(false)) {
     const ours = got.fds.map((fd) => names.renamed(fd));

@@ -34,7 +34,10 @@ export interface VmmConformance {
   readonly aborted: string | null;
 }
 
-/** Runs the recording `file`; `watchesPool` for `layersText`. Throws UsageError for one that is malformed. */
+/**
+ * Runs the recording `file`; `watchesPool` for `layersText`. Throws UsageError for one that is
+ * malformed.
+ */
 export function conformVmmRecording(
   file: string,
   sides: VmmSides,

@@ -14,6 +14,7 @@ const TABLE_FIELDS: Readonly<Record<string, number>> = {
 const SOME_REGISTER = 4;
 /** Vector, delivery mode and trigger mode are the same bits in a message and in a pin's entry. */
 const MSI_DATA_OF_PIN = 0x87ff;
+const DEVICE_ADD = /^QMP device_add\b/;
 const MSI_LOGICAL = 1 << 2;
 const IOAPIC_LOGICAL = 1 << 11;
 const IOAPIC_MASKED = 1 << 16;
@@ -47,6 +48,8 @@ export class Player {
     if (machine.aborted !== null) return false;
     machine.tap.line = line.i;
     if (this.#reset(line)) return true;
+    // A machine that has none of the devices at power-on is on before the first is plugged in.
+    if (!this.#isOn && line.op === "note" && DEVICE_ADD.test(String(line.text))) this.#resetAll();
     const device = line.dev;
     if (device !== undefined) return this.#ofDevice(line, device);
     if (line.op === "evread") return this.#unbind(line);
