@@ -64,7 +64,7 @@ export class LocalApics {
     return queued + bits;
   }
 
-  /** Takes all that waits into `out` (vcpus * 256), by vCPU, highest vector first as an APIC does. */
+  /** Takes all that waits into `out` (vcpus * 256): by vCPU, highest vector first as APICs do. */
   take(out: Int32Array): number {
     if (this.waiting === 1) {
       this.waiting = 0;

@@ -1,4 +1,4 @@
-/** Vitest set-up: every test in one place, and TypeScript for the worker threads the tests start. */
+/** Vitest set-up: every test in one place, and TypeScript for the worker threads tests start. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

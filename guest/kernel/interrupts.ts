@@ -141,7 +141,7 @@ export class GuestInterrupts {
     for (let i = 0; i < count; i++) this.#end(this.#taken[i]!, fate);
   }
 
-  /** Requests that found their vector waiting: a message's token merges, a line's wait beside it. */
+  /** Requests that found their vector waiting: a message's token merges, a line's wait beside. */
   #countMerged(): void {
     const { merged, mergedCount } = this.#vm.lapics;
     for (let i = 0; i < mergedCount; i++) {

@@ -24,7 +24,7 @@ function starved(entries: readonly LedgerEntry[]): boolean {
 
 const deadDrops = (fates: FateSums): number => fates["dropped-guest-dead"] ?? 0;
 
-/** With somebody dead or hostile, each living guest must have got interrupts and lost none to it. */
+/** With somebody dead or hostile, each living guest has to get interrupts and lose none to it. */
 export function checkIsolation({ ledger, guests }: CheckInput): CheckResult {
   const check = "isolation";
   const troubled = guests.filter(

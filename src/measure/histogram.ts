@@ -1,4 +1,4 @@
-/** A latency histogram with HdrHistogram's buckets (hdrhistogram.org), recorded without allocation. */
+/** A latency histogram with the buckets of HdrHistogram (hdrhistogram.org); allocates nothing. */
 import { assert } from "../base/assert.ts";
 import { BucketLayout } from "./bucket-layout.ts";
 

@@ -146,7 +146,7 @@ function latencyWarnings(
   const threads = scenario.guests.length + 1;
   if (threads > machine.cpus) {
     warnings.push({
-      text: `${threads} busy threads share ${machine.cpus} cores: latencies include waiting for one`,
+      text: `${threads} busy threads share ${machine.cpus} cores: latencies include waits for one`,
       advice: `measure latency with ${Math.max(1, machine.cpus - 1)} guest(s), or on more cores`,
     });
   }

@@ -118,7 +118,7 @@ export function measureClockCost(clock: NowNs, batches = 16, readings = 1_000): 
   return costs;
 }
 
-/** Runs `pairs` uncontended pairs of atomic or and exchange on one word: what any hand-over costs. */
+/** Runs `pairs` uncontended pairs of atomic or and exchange on a word: what a hand-over costs. */
 export function atomicPairs(memory: SharedArrayBuffer, pairs: number): number {
   const words = new Int32Array(memory);
   let taken = 0;

@@ -1,4 +1,4 @@
-/** Interrupt requests on their way to a guest: a ring of vectors whose newest is in its tail word. */
+/** Interrupt requests on their way to a guest: a ring of vectors, its newest in its tail word. */
 import { CACHE_LINE_BYTES } from "./arena.ts";
 
 /*

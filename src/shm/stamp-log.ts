@@ -1,4 +1,4 @@
-/** Time stamps of interrupts, logged by the host beside the delivery path and paired by the guest. */
+/** Time stamps of interrupts, logged by the host beside delivery and paired by the guest. */
 import { CACHE_LINE_BYTES } from "./arena.ts";
 
 /*

@@ -1,4 +1,4 @@
-/** eventfd: one signal and one read of our shared-memory counters against the kernel's write+read. */
+/** eventfd: a signal and a read of our shared-memory counters against the kernel's write+read. */
 import { Arena } from "../../src/shm/arena.ts";
 import { EventfdTable } from "../../src/shm/eventfd.ts";
 import { type Bench, type BenchResult, interleave, timeEach, verify } from "./bench.ts";

@@ -39,7 +39,7 @@ function rounds(context: BenchContext): number {
   return context.quick ? 1 : 5;
 }
 
-/** Raised to ISR by doorbell, one command under way, both sides spinning; less one clock reading. */
+/** Raised to ISR by doorbell, one command under way, both sides spinning; less a clock reading. */
 async function oneWay(context: BenchContext): Promise<BenchResult[]> {
   const values: number[] = [];
   const floors: number[] = [];

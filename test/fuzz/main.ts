@@ -34,7 +34,7 @@ function add(totals: Totals, result: EpisodeResult): void {
   }
 }
 
-/** Asks a shard for one episode; a shard that is silent for too long hangs, and that is a finding. */
+/** Asks a shard for one episode; a shard that is silent for too long hangs, which is a finding. */
 function ask(shard: ChildProcess, task: ShardTask): Promise<ShardAnswer> {
   return new Promise((resolve) => {
     const end = (answer: ShardAnswer): void => {

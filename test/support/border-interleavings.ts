@@ -224,7 +224,7 @@ function samplesWhole(appended: number) {
   return ([lost, fields]: readonly PartyResult[]): string | null => {
     const samples = fields!.filter((_, i) => i % 5 === 0);
     const whole = fields!.every((field, i) => field === samples[Math.floor(i / 5)]);
-    const ordered = samples.every((sample, i) => i === 0 || sample > samples[i - 1]!);
+    const ordered = samples.every((sample, i) => sample > (samples[i - 1] ?? 0));
     const all = samples.length + lost![0]! === appended;
     return whole && ordered && all ? null : `read ${fields}, lost ${lost}`;
   };

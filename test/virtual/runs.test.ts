@@ -6,7 +6,8 @@ import { runScenario } from "../../src/run/run.ts";
 import type { Scenario } from "../../src/scenario/types.ts";
 import { nvmeScenario } from "../support/scenarios.ts";
 
-const run = (scenario: Scenario): Promise<RunResult> => runScenario(scenario, { engine: "virtual" });
+const run = (scenario: Scenario): Promise<RunResult> =>
+  runScenario(scenario, { engine: "virtual" });
 
 const LIFE = [
   { at: "0ms", do: "boot" },

@@ -78,6 +78,8 @@ describe("tokens that the VMM reads", () => {
     numbers.requested(ROW, false);
     // Number 1: the irqfd's own; that it was requested before number 0 was read is not known.
     expect(numbers.taken(ROW, 1)).toBe(1);
+    numbers.read(ROW, 1);
+    numbers.requested(ROW, true);
     expect(numbers.taken(ROW, 1)).toBe(2);
   });
 

@@ -1,4 +1,4 @@
-/** What a VMM does with tokens (guest/vmm/tokens.ts), where they are and what they are counted as. */
+/** What a VMM does with tokens (guest/vmm/tokens.ts): where they go, what they are counted as. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { Tokens } from "../../../../guest/vmm/tokens.ts";
 import { FATE, FATES } from "../../../../src/measure/fates.ts";

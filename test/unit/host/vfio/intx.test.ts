@@ -98,7 +98,7 @@ describe("an unmask eventfd", () => {
     },
   );
 
-  it("of one device that is the trigger of the other, and the other way round, lets both wait", () => {
+  it("of one device that is the trigger of the other, and the reverse, lets both wait", () => {
     const other = { ...EDU, name: "edu2" };
     const vm = new TestVm([EDU, other], { nointxmask: true });
     const [a, b] = [vm.eventfd(), vm.eventfd()];

@@ -103,8 +103,8 @@ describe("run", () => {
 
   it("shows progress on stderr if that is a terminal, and wipes it", async () => {
     const io = new TestIo(0, true);
-    await run(io, "--set", "duration=2s");
-    expect(io.stderr).toContain(" of 2.00 s, ");
+    await run(io, "--set", "duration=8s");
+    expect(io.stderr).toContain(" of 8.00 s, ");
     expect(io.stderr.endsWith("\r\u001b[K")).toBe(true);
     expect(io.stdout).not.toContain("\u001b");
   });
