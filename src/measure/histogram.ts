@@ -111,7 +111,7 @@ export class LatencyHistogram {
     // The product may come out one ulp above a whole number, which must not cost a count.
     const wanted = Math.max(1, Math.ceil(exact * (1 - Number.EPSILON)));
     let seen = 0;
-    for (let index = 0; index < this.used; index++) {
+    for (let index = 0, used = this.used; index < used; index++) {
       seen += this.#counts[index]!;
       if (seen >= wanted) return Math.min(this.layout.highestOf(index), this.#max);
     }
@@ -122,7 +122,7 @@ export class LatencyHistogram {
   get mean(): number {
     if (this.#count === 0) return 0;
     let sum = 0;
-    for (let index = 0; index < this.used; index++) {
+    for (let index = 0, used = this.used; index < used; index++) {
       const count = this.#counts[index]!;
       if (count !== 0) sum += count * this.#middleOf(index);
     }
@@ -134,7 +134,7 @@ export class LatencyHistogram {
     if (this.#count === 0) return 0;
     const mean = this.mean;
     let squares = 0;
-    for (let index = 0; index < this.used; index++) {
+    for (let index = 0, used = this.used; index < used; index++) {
       const count = this.#counts[index]!;
       if (count !== 0) squares += count * (this.#middleOf(index) - mean) ** 2;
     }
@@ -169,7 +169,7 @@ export class LatencyHistogram {
     const points: SpectrumPoint[] = [];
     let level = 0;
     let seen = 0;
-    for (let index = 0; index < this.used; index++) {
+    for (let index = 0, used = this.used; index < used; index++) {
       const count = this.#counts[index]!;
       if (count === 0) continue;
       seen += count;
@@ -190,7 +190,7 @@ export class LatencyHistogram {
   toJSON(): HistogramJson {
     const { digits, highest } = this.layout;
     const counts: number[] = [];
-    for (let index = 0; index < this.used; index++) {
+    for (let index = 0, used = this.used; index < used; index++) {
       const count = this.#counts[index]!;
       if (count !== 0) counts.push(index, count);
     }

@@ -13,14 +13,9 @@ import type { GuestPlan } from "../contract.ts";
 import { guestWorkerUrl, hostWorkerUrl } from "../entries.ts";
 import { borderShape, planGuests } from "../plan.ts";
 import type { BorderHandle, GuestWorkerApi, HostWorkerApi } from "./api.ts";
+import { inTurns } from "./in-turns.ts";
 import type { StopRequest } from "./stop-request.ts";
 import { WorkerHandle } from "./worker-handle.ts";
-
-/**
- * Guests started at a time. Loading a worker's modules is work for a core, so that more at a time
- * are not faster; each of them only takes longer.
- */
-const STARTING_MAX = 6;
 
 /** Which files the workers are; tests put faulty ones here. */
 export interface WorkerUrls {
@@ -78,14 +73,9 @@ export class Crew {
     const { plans, borders } = this;
     const setUp = { scenario: this.#scenario, host: this.#hostMemory, plans, borders };
     const hostReady = this.host.call((api) => api.setUp(setUp));
-    const next = plans.keys();
-    const starter = async (): Promise<void> => {
-      for (const index of next) {
-        if (this.#stop.reason !== null) return;
-        await this.#startGuest(index);
-      }
-    };
-    const guests = Promise.all(Array.from({ length: STARTING_MAX }, starter));
+    const guests = inTurns(plans.keys(), async (index) => {
+      if (this.#stop.reason === null) await this.#startGuest(index);
+    });
     guests.catch(() => {});
     await hostReady;
     await this.#stop.orUntil(guests);

@@ -2,11 +2,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { guestFatesOf } from "../../shm/border.ts";
 import type { Clock } from "../../time/clock.ts";
-import type { HostReport, PoolReport } from "../contract.ts";
+import type { GuestReport, HostReport, PoolReport } from "../contract.ts";
 import type { GuestOutcome } from "../outcome.ts";
 import type { Warning } from "../result.ts";
 import type { LoopReport } from "./api.ts";
 import type { Crew, ThreadGuest } from "./crew.ts";
+import { inTurns } from "./in-turns.ts";
 import type { StopRequest } from "./stop-request.ts";
 
 /** Longest time that work under way when the load stops may take, and for each guest more. */
@@ -124,17 +125,18 @@ function overloaded(ms: number): Warning {
 
 /** Every guest's report, if there is a worker that can give it; its counts outlive it. */
 async function collectGuests(crew: Crew, loops: LoopReport[]): Promise<GuestOutcome[]> {
-  return await Promise.all(
-    crew.borders.map(async ({ memory, shape }, index) => {
-      const guest = crew.guests[index];
-      let report = null;
-      if (guest?.ready === true && guest.worker.dead === null) {
-        const answer = await crew.ask(guest, (api) => api.collect());
-        if (answer !== null) loops.push(answer.loop);
-        report = answer?.report ?? null;
-      }
-      const dead = guest?.dead ?? null;
-      return { report, dead, fates: Array.from(guestFatesOf(memory, shape)) };
-    }),
-  );
+  const reports = new Map<ThreadGuest, GuestReport>();
+  await inTurns(crew.guests, async (guest) => {
+    if (!guest.ready || guest.worker.dead !== null) return;
+    const answer = await crew.ask(guest, (api) => api.collect());
+    if (answer === null) return;
+    loops.push(answer.loop);
+    reports.set(guest, answer.report);
+  });
+  return crew.borders.map(({ memory, shape }, index) => {
+    const guest = crew.guests[index];
+    const report = guest === undefined ? null : (reports.get(guest) ?? null);
+    const fates = Array.from(guestFatesOf(memory, shape));
+    return { report, dead: guest?.dead ?? null, fates };
+  });
 }

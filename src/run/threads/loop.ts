@@ -28,6 +28,8 @@ export class WorkerLoop {
   readonly #parker: Parker;
   readonly #attention: Attention;
   readonly #hasWork: () => boolean;
+  /** The last wait ended at once because there was work, and no turn has done any since. */
+  #fruitless = false;
   #stopping = false;
   #turns = 0;
   #spinning = 0;
@@ -79,8 +81,7 @@ export class WorkerLoop {
     const clock = this.#scheduler.clock;
     const end = clock.now() + SLICE_NS;
     for (let turn = 1; ; turn++) {
-      const did = this.#body.poll() + this.#scheduler.runDue();
-      this.#turns++;
+      const did = this.#turn();
       if (this.#attention.raised() || !this.#body.alive()) return;
       if (did > 0 && turn % TURNS_PER_LOOK !== 0) continue;
       const now = clock.now();
@@ -89,11 +90,40 @@ export class WorkerLoop {
     }
   }
 
+  /** Does what there is to do; returns how much that was. */
+  #turn(): number {
+    const did = this.#body.poll() + this.#scheduler.runDue();
+    this.#turns++;
+    if (did > 0) this.#fruitless = false;
+    return did;
+  }
+
   #idle(ns: number): void {
     if (ns <= 0) return;
+    if (this.#fruitless && this.#strategy.kind !== "spin") {
+      this.#sleep(ns / 1e6);
+      return;
+    }
+    this.#fruitless = this.#hasWork();
     const mode = this.#strategy.idle(this.#parker, this.#hasWork, ns / 1e6);
     if (mode === "spinning") this.#spinning++;
     else if (mode === "parked") this.#parked++;
     else this.#timeouts++;
+  }
+
+  /**
+   * There is work that cannot be done before something else happens: eventfds while QEMU's lock is
+   * held, requests of a process that is gone. Looking for work would find it again and again, so
+   * the look between announcing the sleep and sleeping is a whole turn: whatever comes later ends
+   * the sleep.
+   */
+  #sleep(ms: number): void {
+    const epoch = this.#parker.prepare();
+    if (this.#turn() > 0 || this.#attention.raised()) {
+      this.#parker.retract();
+      return;
+    }
+    if (this.#parker.sleep(epoch, ms) === "timed-out") this.#timeouts++;
+    else this.#parked++;
   }
 }
