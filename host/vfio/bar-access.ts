@@ -1,8 +1,9 @@
 /** BAR access through the file (drivers/vfio/pci/vfio_pci_rdwr.c). */
 import { EINVAL, EIO } from "../../src/base/errno.ts";
 import type { MsixCapability } from "../../src/pci/msix.ts";
-import { type Process, sleep } from "../../src/time/process.ts";
+import { type Mutex, type Process, sleep } from "../../src/time/process.ts";
 import type { PhysicalDevice } from "../device/types.ts";
+import { untilUnlocked } from "./core-device.ts";
 
 /** The MSI-X table, which userspace may neither see nor write: [start, end) in this BAR. */
 function excluded(msix: MsixCapability | null, bar: number): { start: number; end: number } {
@@ -24,6 +25,8 @@ export interface BarTarget {
   readonly physical: PhysicalDevice;
   /** Asked before every single access: memory decoding on, not in D3hot. */
   memoryEnabled(): boolean;
+  /** Nothing is accessed while somebody holds it. */
+  readonly memoryLock: Mutex;
   readonly accessNs: number;
 }
 
@@ -53,6 +56,7 @@ export function* barAccess(
       continue;
     }
     yield* sleep(target.accessNs);
+    yield* untilUnlocked(target.memoryLock);
     if (spec.kind !== "io" && !target.memoryEnabled()) return -EIO;
     if (write) physical.barWrite(bar, at, size, readLe(bytes, done, size));
     else writeLe(bytes, done, size, physical.barRead(bar, at, size));

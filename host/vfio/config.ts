@@ -28,7 +28,7 @@ import {
 } from "../../src/uapi/pci-regs.ts";
 import { VFIO_PCI_MSI_IRQ_INDEX } from "../../src/uapi/vfio.ts";
 import { ConfigPerms, type ConfigRange } from "./config-perms.ts";
-import type { VfioCoreDevice } from "./core-device.ts";
+import { untilUnlocked, type VfioCoreDevice } from "./core-device.ts";
 
 /** What a config write can make the device do. */
 export interface ConfigEffects {
@@ -77,6 +77,7 @@ export class VfioConfig {
       const at = offset + done;
       if (at + (count - done) > this.#fn.config.size) return -EFAULT;
       yield* sleep(this.#dev.host.env.costs.configAccess);
+      yield* untilUnlocked(this.#dev.memoryLock);
       if (this.#barDirty && isBar(at)) this.#fixBars();
       const size = this.#chunk(at, count - done);
       const value = this.#readChunk(at, size);
@@ -92,6 +93,7 @@ export class VfioConfig {
       const at = offset + done;
       if (at + (data.length - done) > this.#fn.config.size) return -EFAULT;
       yield* sleep(this.#dev.host.env.costs.configAccess);
+      yield* untilUnlocked(this.#dev.memoryLock);
       const size = this.#chunk(at, data.length - done);
       let value = 0;
       for (let i = size - 1; i >= 0; i--) value = (value << 8) | data[done + i]!;

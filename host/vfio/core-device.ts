@@ -1,7 +1,7 @@
 /** What the parts of one open vfio-pci device share (struct vfio_pci_core_device). */
 import type { PciFunction } from "../../src/pci/function.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
-import type { Mutex } from "../../src/time/process.ts";
+import { type Mutex, type Process, withLock } from "../../src/time/process.ts";
 import { PCI_COMMAND, PCI_COMMAND_MEMORY } from "../../src/uapi/pci-regs.ts";
 import type { DeviceMeter } from "../device/meter.ts";
 import type { IrqClient, IrqPool } from "../irq/types.ts";
@@ -27,6 +27,8 @@ export interface VfioCoreDevice {
   readonly fn: PciFunction;
   /** Covers every SET_IRQS and the config write of INTx disable. */
   readonly igate: Mutex;
+  /** Held by a reset, and by interrupt set-up where it touches the function; inside of igate. */
+  readonly memoryLock: Mutex;
   /** Descriptors of the process that has the device open. */
   readonly fds: EventfdLookup;
   readonly meter: DeviceMeter;
@@ -42,21 +44,33 @@ export interface VfioCoreDevice {
 }
 
 /**
- * vfio_pci_memory_lock_and_enable: interrupt set-up touches the MSI-X table, which needs memory
- * decoding. Returns the command register to restore.
+ * vfio_pci_memory_lock_and_enable and vfio_pci_memory_unlock_and_restore: interrupt set-up touches
+ * the MSI-X table, which needs memory decoding, and no reset in between. The whole command register
+ * is written back, so that a DisINTx which the PCI core changed is as before: recordings show it
+ * clear while MSI-X is on.
  */
-export function memoryLockAndEnable(fn: PciFunction): number {
+export function withMemoryEnabled<T>(dev: VfioCoreDevice, body: () => Process<T>): Process<T> {
+  return withLock(dev.memoryLock, () => enabled(dev.fn, body));
+}
+
+function* enabled<T>(fn: PciFunction, body: () => Process<T>): Process<T> {
   const command = fn.configRead(PCI_COMMAND, 2);
   if ((command & PCI_COMMAND_MEMORY) === 0) {
     fn.configWrite(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
   }
-  return command;
+  try {
+    return yield* body();
+  } finally {
+    fn.configWrite(PCI_COMMAND, 2, command);
+  }
 }
 
 /**
- * vfio_pci_memory_unlock_and_restore. The whole register is written back, so that a DisINTx which
- * the PCI core changed in between is as before: recordings show it clear while MSI-X is on.
+ * Accesses of userspace wait while the function is being reset: those to BARs for the memory lock,
+ * those to configuration space for the PCI core's lock, which is held in the same places.
  */
-export function memoryUnlockAndRestore(fn: PciFunction, command: number): void {
-  fn.configWrite(PCI_COMMAND, 2, command);
+export function* untilUnlocked(lock: Mutex): Process {
+  if (lock.locked) yield* withLock(lock, nothing);
 }
+
+function* nothing(): Process {}

@@ -9,7 +9,7 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
   VFIO_PCI_NUM_IRQS,
 } from "../../src/uapi/vfio.ts";
-import { memoryLockAndEnable, memoryUnlockAndRestore, type VfioCoreDevice } from "./core-device.ts";
+import { type VfioCoreDevice, withMemoryEnabled } from "./core-device.ts";
 import { MsiTrigger } from "./msi-trigger.ts";
 import type { TeardownReason } from "./retention/policy.ts";
 import type { IrqSetCall } from "./set-irqs.ts";
@@ -63,9 +63,7 @@ export class VfioMsi {
   *disable(): Process {
     const dev = this.#dev;
     for (const vector of this.armed()) yield* this.#teardown(vector);
-    const command = memoryLockAndEnable(dev.fn);
-    yield* dev.host.pool.pciFreeIrqVectors(dev.client);
-    memoryUnlockAndRestore(dev.fn, command);
+    yield* withMemoryEnabled(dev, () => dev.host.pool.pciFreeIrqVectors(dev.client));
     dev.irqType = VFIO_PCI_NUM_IRQS;
     this.#numCtx = 0;
     dev.host.env.tracer.emit("vfio_msi_disable", { device: dev.fn.name });
@@ -74,18 +72,23 @@ export class VfioMsi {
   /** vfio_msi_enable: 0, a positive number of vectors that could be had, or a negative errno. */
   *#enable(vectors: number, index: number): Process<number> {
     const dev = this.#dev;
-    const { pool, env } = dev.host;
+    const { env } = dev.host;
     const msix = index === VFIO_PCI_MSIX_IRQ_INDEX;
-    const command = memoryLockAndEnable(dev.fn);
-    const got = yield* pool.pciAllocIrqVectors(dev.client, 1, vectors, msix ? "msix" : "msi");
-    if (got < vectors && got > 0) yield* pool.pciFreeIrqVectors(dev.client);
-    memoryUnlockAndRestore(dev.fn, command);
+    const got = yield* withMemoryEnabled(dev, () => this.#allocVectors(vectors, msix));
     env.tracer.emit("vfio_msi_enable", { device: dev.fn.name, vectors, got, msix: msix ? 1 : 0 });
     if (got < vectors) return got;
     dev.irqType = index;
     this.#numCtx = vectors;
     if (!msix) dev.msiQmax = 31 - Math.clz32(vectors * 2 - 1);
     return 0;
+  }
+
+  *#allocVectors(vectors: number, msix: boolean): Process<number> {
+    const { client, host } = this.#dev;
+    const { pool } = host;
+    const got = yield* pool.pciAllocIrqVectors(client, 1, vectors, msix ? "msix" : "msi");
+    if (got < vectors && got > 0) yield* pool.pciFreeIrqVectors(client);
+    return got;
   }
 
   #outsideStaticRange(start: number, count: number, loopback: boolean): boolean {
@@ -133,11 +136,11 @@ export class VfioMsi {
     if (typeof ctx === "number") return ctx;
     const kind = dev.irqType === VFIO_PCI_MSIX_IRQ_INDEX ? "msix" : "msi";
     const trigger = new MsiTrigger(ctx, dev.meter, dev.meter.row(kind, vector), env);
-    const command = memoryLockAndEnable(dev.fn);
-    // Set before the irq is requested: a latched message is delivered inside.
-    this.#triggers[vector] = trigger;
-    const result = yield* pool.requestIrq(dev.client, vector, trigger);
-    memoryUnlockAndRestore(dev.fn, command);
+    const result = yield* withMemoryEnabled(dev, () => {
+      // Set before the irq is requested: a latched message is delivered inside.
+      this.#triggers[vector] = trigger;
+      return pool.requestIrq(dev.client, vector, trigger);
+    });
     if (result === 0) {
       this.#registerProducer(trigger);
       return 0;
@@ -161,7 +164,8 @@ export class VfioMsi {
   *#allocIrq(vector: number): Process<number> {
     const dev = this.#dev;
     if (dev.irqType !== VFIO_PCI_MSIX_IRQ_INDEX || !dev.hasDynMsix) return -EINVAL;
-    return yield* dev.host.pool.pciMsixAllocIrqAt(dev.client, vector);
+    const { pool } = dev.host;
+    return yield* withMemoryEnabled(dev, () => pool.pciMsixAllocIrqAt(dev.client, vector));
   }
 
   *#teardown(vector: number): Process {
@@ -169,9 +173,7 @@ export class VfioMsi {
     const trigger = this.#triggers[vector];
     assert(trigger !== null && trigger !== undefined, `vector ${vector} has no trigger`);
     dev.host.producers.unregister(trigger);
-    const command = memoryLockAndEnable(dev.fn);
-    yield* dev.host.pool.freeIrq(dev.client, vector);
-    memoryUnlockAndRestore(dev.fn, command);
+    yield* withMemoryEnabled(dev, () => dev.host.pool.freeIrq(dev.client, vector));
     this.#triggers[vector] = null;
     trigger.ctx.put();
   }

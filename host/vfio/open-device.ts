@@ -40,6 +40,7 @@ export class OpenVfioDevice implements VfioCoreDevice {
   readonly client: IrqClient;
   readonly fn: PciFunction;
   readonly igate: Mutex;
+  readonly memoryLock: Mutex;
   readonly fds: EventfdLookup;
   readonly meter: DeviceMeter;
   readonly pci23: boolean;
@@ -62,6 +63,7 @@ export class OpenVfioDevice implements VfioCoreDevice {
     this.meter = meter;
     this.pci23 = pci23;
     this.igate = new Mutex(`${client.fn.name}.igate`);
+    this.memoryLock = new Mutex(`${client.fn.name}.memoryLock`);
     this.hasDynMsix = client.fn.msix !== null && host.pool.canAllocDynamically;
     this.intx = new VfioIntx(this);
     this.msi = new VfioMsi(this);

@@ -2,7 +2,7 @@
 import { assert } from "../../src/base/assert.ts";
 import { EBUSY, EINVAL, ENODEV, ENOTTY } from "../../src/base/errno.ts";
 import type { PciFunction, PciSavedState } from "../../src/pci/function.ts";
-import { type Process, sleep, until, WaitQueue } from "../../src/time/process.ts";
+import { type Process, sleep, until, WaitQueue, withLock } from "../../src/time/process.ts";
 import {
   PCI_COMMAND,
   PCI_COMMAND_INTX_DISABLE,
@@ -87,7 +87,7 @@ export class VfioPciDevice {
       meter,
       fds,
       pci23,
-      reset: () => this.#tryReset(),
+      reset: () => this.#lockedReset(),
     });
     this.#state = "open";
     this.host.env.tracer.emit("vfio_pci_open", { device: this.name });
@@ -200,6 +200,7 @@ export class VfioPciDevice {
     const target = {
       physical: this.physical,
       memoryEnabled: () => open.config.memoryEnabled,
+      memoryLock: open.memoryLock,
       accessNs: this.host.env.costs.configAccess,
     };
     return barAccess(target, bar, offset, bytes, write);
@@ -207,10 +208,17 @@ export class VfioPciDevice {
 
   *#reset(): Process<number> {
     if (!this.#resetWorks) return -EINVAL;
-    this.fn.setPowerState(0);
-    const result = yield* this.#tryReset();
+    const result = yield* this.#lockedReset();
     this.host.env.tracer.emit("vfio_pci_reset", { device: this.name, result });
     return result;
+  }
+
+  /** vfio_pci_zap_and_down_write_memory_lock around the reset of an open device. */
+  #lockedReset(): Process<number> {
+    return withLock(this.#open!.memoryLock, () => {
+      this.fn.setPowerState(0);
+      return this.#tryReset();
+    });
   }
 
   /** pci_try_reset_function: state saved, interrupts off, reset, state written back. */

@@ -1,30 +1,37 @@
-/** One process of a fuzz run: takes episodes or seeds from its parent, answers with results. */
-import { runEpisode } from "./border-fuzz.ts";
+/** One process of a fuzz run: takes tasks from its parent, answers with figures or a finding. */
+import { type EpisodeResult, runEpisode } from "./border-fuzz.ts";
+import { describeFinding, fuzzSequences } from "./ioctl-fuzz.ts";
+
+/** One machine under byte fuzz, or a number of lives made of system calls. */
+export type ShardTask =
+  | { readonly kind: "slots"; readonly seed: number; readonly episode: number }
+  | {
+      readonly kind: "sequences";
+      readonly seed: number;
+      readonly count: number;
+      readonly path: string;
+    };
+
+export type ShardAnswer =
+  | { readonly kind: "slots"; readonly result: EpisodeResult }
+  | { readonly kind: "sequences"; readonly lives: number }
+  | { readonly kind: "finding"; readonly text: string };
 
 /** Collecting garbage takes longer than many a batch. */
 const WEIGH_EVERY = 8;
 
-/** What the parent asks for: one episode of the byte fuzz. */
-export interface ShardTask {
-  readonly seed: number;
-  readonly episode: number;
-  readonly slots: number;
-}
-
-/** How it ended: figures, or a finding in words. */
-export type ShardAnswer =
-  | { readonly ok: true; readonly result: ReturnType<typeof runEpisode> }
-  | { readonly ok: false; readonly message: string; readonly stack: string };
-
-function answer({ seed, episode, slots }: ShardTask): ShardAnswer {
+function answer(task: ShardTask): ShardAnswer {
+  if (task.kind === "sequences") {
+    const finding = fuzzSequences(task.seed, task.count, task.path);
+    if (finding === null) return { kind: "sequences", lives: task.count };
+    return { kind: "finding", text: describeFinding(finding) };
+  }
   try {
-    return {
-      ok: true,
-      result: runEpisode(seed, episode, { slots, weigh: episode % WEIGH_EVERY === 0 }),
-    };
+    const weigh = task.episode % WEIGH_EVERY === 0;
+    return { kind: "slots", result: runEpisode(task.seed, task.episode, { weigh }) };
   } catch (error) {
     const { message, cause } = error as Error;
-    return { ok: false, message, stack: (cause as Error | undefined)?.stack ?? "" };
+    return { kind: "finding", text: `${message}\n${(cause as Error | undefined)?.stack ?? ""}` };
   }
 }
 
