@@ -28,6 +28,25 @@ interface Row {
   readonly text: readonly string[];
 }
 
+/** Writes of the same word to one entry after the other, with nothing between, are one row. */
+function runs(lines: readonly RecordedLine[]): RecordedLine[][] {
+  const found: RecordedLine[][] = [];
+  for (const line of lines) {
+    const last = found.at(-1)?.at(-1);
+    const goesOn =
+      line.op === "g_tblw" &&
+      last?.op === "g_tblw" &&
+      line.i === last.i + 1 &&
+      line.dev === last.dev &&
+      line.field === last.field &&
+      line.val === last.val &&
+      numberOf(line.vector) === numberOf(last.vector) + 1;
+    if (goesOn) found.at(-1)!.push(line);
+    else found.push([line]);
+  }
+  return found;
+}
+
 /** What guest or host did, in words. */
 function inputText(line: RecordedLine): string {
   switch (line.op) {
@@ -63,15 +82,16 @@ function eventText({ ev, args }: RecordedLine): string {
   return ev === "vfio_intx_interrupt" ? "(device asserts INTx)" : "INTx: end of interrupt";
 }
 
+/** What all devices of the host have. */
 function poolText(pool: PoolUse): string {
   return `pool: irqs ${pool.irqs}, IRTEs ${pool.irtes}, vectors ${pool.vectors}`;
 }
 
-/** The kernel's answer. The pool is shown where the call changed what the device holds. */
-function answerText({ ret, msiIrqs, pool }: VmmCall): string {
-  if (msiIrqs === undefined || msiIrqs[0] === msiIrqs[1]) return String(ret);
-  const held = `${ret}  msi_irqs ${msiIrqs[0]} -> ${msiIrqs[1]}`;
-  return pool === undefined ? held : `${held}  ${poolText(pool)}`;
+/** The kernel's answer, and what it changed: irqs of the device, and what the pool lends. */
+function answerText({ ret, msiIrqs, pool }: VmmCall, before: string): string {
+  const isSame = msiIrqs === undefined || msiIrqs[0] === msiIrqs[1];
+  const held = isSame ? `${ret}` : `${ret}  msi_irqs ${msiIrqs[0]} -> ${msiIrqs[1]}`;
+  return pool === undefined || poolText(pool) === before ? held : `${held}  ${poolText(pool)}`;
 }
 
 function divergenceText({ field, expected, got }: Divergence): string[] {
@@ -83,14 +103,20 @@ function divergenceText({ field, expected, got }: Divergence): string[] {
   ];
 }
 
-function stepRow(step: VmmStep, names: EventfdNames, time: (line: number) => string): Row {
+/** `before` is what the pool lent when the call was made. */
+function stepRow(
+  step: VmmStep,
+  before: string,
+  names: EventfdNames,
+  time: (line: number) => string,
+): Row {
   const { expected, got, divergences } = step;
   const call = (expected ?? got)!;
   const device = call.dev === null ? "" : `${call.dev} `;
   const mark = expected === null ? "too many: " : got === null ? "missing: " : "";
   const name = expected === null ? (fd: string | -1) => names.renamed(fd) : undefined;
   const text = `${mark}${device}${callText(call, name)}`;
-  const answer = answerText(got ?? call);
+  const answer = answerText(got ?? call, before);
   const start = `${head(call.line, time)}${" ".repeat(GUEST_WIDTH)}`;
   const first =
     text.length < VMM_WIDTH
@@ -103,10 +129,14 @@ function head(line: number, time: (line: number) => string): string {
   return `${String(line).padStart(LINE_WIDTH)} ${time(line).padStart(TIME_WIDTH)}  `;
 }
 
-function inputRow(line: RecordedLine, time: (line: number) => string): Row {
+function inputRow(run: readonly RecordedLine[], time: (line: number) => string): Row {
+  const line = run[0]!;
   const device = line.dev === undefined ? "" : `${line.dev} `;
-  const text = `${head(line.i, time)}${device}${inputText(line)}`;
-  return { line: line.i, text: [text] };
+  const what =
+    run.length === 1
+      ? inputText(line)
+      : `entries ${line.vector}..${run.at(-1)!.vector} ${line.field} = ${line.val}`;
+  return { line: line.i, text: [`${head(line.i, time)}${device}${what}`] };
 }
 
 /** Notes of the session stand between, as what somebody did. */
@@ -121,11 +151,14 @@ export function layersText(conformance: VmmConformance): string {
   const times = new Map(lines.map(({ i, t }) => [i, ((t - started) / NS_PER_S).toFixed(4)]));
   const time = (line: number): string => times.get(line) ?? "";
   const rows: Row[] = [];
-  for (const line of lines) {
-    if (line.op === "note") rows.push(noteRow(line, time));
-    else if (inputs.has(line)) rows.push(inputRow(line, time));
+  for (const line of lines) if (line.op === "note") rows.push(noteRow(line, time));
+  for (const run of runs(lines.filter((line) => inputs.has(line)))) rows.push(inputRow(run, time));
+  const lineOf = ({ expected, got }: VmmStep): number => (expected ?? got)!.line;
+  let pool = "";
+  for (const step of [...steps].sort((a, b) => lineOf(a) - lineOf(b))) {
+    rows.push(stepRow(step, pool, names, time));
+    if (step.got?.pool !== undefined) pool = poolText(step.got.pool);
   }
-  rows.push(...steps.map((step) => stepRow(step, names, time)));
   rows.sort((a, b) => a.line - b.line);
   const title = `${"line".padStart(LINE_WIDTH)} ${"s".padStart(TIME_WIDTH)}  ${"guest".padEnd(
     GUEST_WIDTH,
