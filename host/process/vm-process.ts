@@ -11,6 +11,8 @@ import { type CallResult, type ProcessWorld, SystemCalls } from "./system-calls.
 const CALLS_MAX = 256;
 /** Responses that may wait for a guest which does not take them, before it is heard no more. */
 const BACKLOG_MAX = 512;
+/** The same in bytes: a read may have 256 KiB of them. */
+const BACKLOG_BYTES_MAX = 1 << 20;
 /** How soon a full response ring is looked at again. */
 const BACKLOG_RETRY_NS = 20_000;
 
@@ -100,6 +102,7 @@ export class VmProcess {
     if (this.#state !== "running") return 0;
     const room = CALLS_MAX - this.#underWay;
     if (room <= 0 || this.#sender.backlog > BACKLOG_MAX) return 0;
+    if (this.#sender.backlogBytes > BACKLOG_BYTES_MAX) return 0;
     return this.#receiver.receive(this.#deliver, room);
   }
 

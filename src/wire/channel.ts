@@ -13,7 +13,7 @@ import { isPlainMsgpack } from "./plain-msgpack.ts";
  * the peer cannot change them between check and use.
  *
  * The outbox has no limit of its own: who answers a peer that may not read its answers stops taking
- * its requests while `backlog` is large.
+ * its requests while `backlog` or `backlogBytes` is large.
  */
 
 const HEADER_BYTES = 4;
@@ -28,6 +28,7 @@ export class MessageSender {
   readonly #ring: RingProducer;
   readonly #outbox: Uint8Array[] = [];
   #sentOfFirst = 0;
+  #backlogBytes = 0;
 
   constructor(ring: RingProducer) {
     this.#ring = ring;
@@ -38,6 +39,11 @@ export class MessageSender {
     return this.#outbox.length;
   }
 
+  /** Bytes of those messages. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
   /** Queues a message and moves what fits; true if the receiver has something new to read. */
   send(message: object): boolean {
     const packed = packr.pack(message);
@@ -45,6 +51,7 @@ export class MessageSender {
       throw new RangeError(`message of ${packed.length} bytes, at most ${MESSAGE_BYTES_MAX}`);
     }
     this.#outbox.push(packed);
+    this.#backlogBytes += packed.length;
     return this.pump();
   }
 
@@ -63,7 +70,9 @@ export class MessageSender {
       ring.words[at >>> 2] = (end - this.#sentOfFirst) | (more ? MORE : 0);
       ring.commit();
       this.#sentOfFirst = more ? end : 0;
-      if (!more) this.#outbox.shift();
+      if (more) continue;
+      this.#outbox.shift();
+      this.#backlogBytes -= message.length;
     }
     return ring.publish();
   }

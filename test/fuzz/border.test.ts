@@ -117,11 +117,11 @@ describe("the fuzzer finds a planted bug:", () => {
   });
 
   it("memory that is kept for every batch of slots", () => {
-    const kept: Uint8Array[] = [];
+    const kept: number[][] = [];
     const plant = tamper(HOSTILE, ({ requests }) => {
       const release = requests.release.bind(requests);
       requests.release = () => {
-        kept.push(requests.bytes.slice());
+        kept.push(Array.from(requests.words));
         release();
       };
       return {};
