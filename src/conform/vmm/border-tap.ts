@@ -19,8 +19,10 @@ import {
   type KvmRoute,
 } from "../../uapi/kvm.ts";
 import {
+  decodeIrqInfo,
   decodeIrqSetHeader,
   fdAt,
+  VFIO_DEVICE_GET_IRQ_INFO,
   VFIO_DEVICE_RESET,
   VFIO_DEVICE_SET_IRQS,
   VFIO_IRQ_INDEX_NAMES,
@@ -165,6 +167,7 @@ export class BorderTap {
       this.calls.push({
         ...call,
         ...(counted ? { msiIrqs: [before, this.held(call.dev)] as const } : {}),
+        ...infoOf(request, response),
         ...(counted && this.watchesPool ? { pool: this.#pool() } : {}),
         line: this.line,
         thread: THREAD,
@@ -224,6 +227,10 @@ export class BorderTap {
           fds: Array.from({ length: eventfds }, (_, i) => this.#fdName(fdAt(arg, i))),
         };
       }
+      case VFIO_DEVICE_GET_IRQ_INFO: {
+        const { index } = decodeIrqInfo(arg);
+        return { ...common, op: "get_irq_info", what: VFIO_IRQ_INDEX_NAMES[index] ?? "" };
+      }
       case VFIO_DEVICE_RESET:
         return { ...common, op: "reset" };
       case KVM_IRQFD: {
@@ -262,4 +269,12 @@ export class BorderTap {
     if (changed.set.length === 0 && changed.gone.length === 0) return null;
     return { op: "kvm_routing", dev: null, what: "", fds: [], silent: false, routes: changed };
   }
+}
+
+/** Count and flags that GET_IRQ_INFO answered with. */
+function infoOf(request: Request, { ret, data }: Response): { info?: readonly [number, number] } {
+  if (request.op !== "ioctl" || request.cmd !== VFIO_DEVICE_GET_IRQ_INFO) return {};
+  if (ret < 0 || data === undefined) return {};
+  const { count, flags } = decodeIrqInfo(data);
+  return { info: [count, flags] };
 }

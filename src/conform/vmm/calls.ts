@@ -8,7 +8,7 @@ export type FdName = string | -1;
 export interface VmmCall {
   /** `i` of the recorded line; for a call of the model that of the input that led to it. */
   readonly line: number;
-  /** set_irqs, reset, device_close, kvm_irqfd, kvm_routing, eventfd_close. */
+  /** set_irqs, get_irq_info, reset, device_close, kvm_irqfd, kvm_routing, eventfd_close. */
   readonly op: string;
   /** Null for a call on no device: see `sortByDevice`. */
   readonly dev: string | null;
@@ -23,6 +23,8 @@ export interface VmmCall {
   /** The pool after the call, where somebody watches it. */
   readonly pool?: PoolUse;
   readonly gsi?: number;
+  /** Of GET_IRQ_INFO: count and flags. */
+  readonly info?: readonly [number, number];
   readonly routes?: Routes;
   /** Calls of one thread are in order; the model has one. */
   readonly thread: string;
@@ -85,6 +87,8 @@ export function recordedCall(line: RecordedLine): VmmCall | null {
         msiIrqs: pairOf(line.msi_irqs, undefined),
       };
     }
+    case "get_irq_info":
+      return { ...common, what: String(line.index), ...infoOf(line) };
     case "reset":
       return { ...common, what: "", msiIrqs: pairOf(line.msi_irqs, undefined) };
     case "device_close":
@@ -107,6 +111,12 @@ export function recordedCall(line: RecordedLine): VmmCall | null {
     default:
       return null;
   }
+}
+
+/** What an answer says; one with an error says nothing. */
+function infoOf(line: RecordedLine): { info?: readonly [number, number] } {
+  if (retOf(line) < 0) return {};
+  return { info: [numberOf(line.count), numberOf(line.iflags)] };
 }
 
 function recordedRoutes({ nr, set, gone }: RecordedLine): Routes {

@@ -118,6 +118,7 @@ export function callDifferences(
   }
   check("ret", expected.ret, got.ret);
   check("msi_irqs", expected.msiIrqs, got.msiIrqs);
+  check("info", expected.info, got.info);
   check("gsi", expected.gsi, got.gsi);
   check("routes", expected.routes, got.routes);
   return found;
