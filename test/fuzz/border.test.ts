@@ -121,7 +121,7 @@ describe("the fuzzer finds a planted bug:", () => {
     const plant = tamper(HOSTILE, ({ requests }) => {
       const release = requests.release.bind(requests);
       requests.release = () => {
-        kept.push(Array.from(requests.words));
+        for (let copy = 0; copy < 8; copy++) kept.push(Array.from(requests.words));
         release();
       };
       return {};

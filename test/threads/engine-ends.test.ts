@@ -50,7 +50,7 @@ describe("a guest whose thread is killed takes nothing with it while the run is"
   for (const phase of PHASES) {
     it(phase, async () => {
       const result = await runDisturbed({
-        scenario: small(),
+        scenario: small({ duration: phase === "running" ? "2s" : "400ms" }),
         phase,
         disturb: (run) => void run.guests[0]!.worker.terminate(),
       });
