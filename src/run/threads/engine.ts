@@ -132,11 +132,12 @@ export class ThreadsRun {
   async #play(startNs: number): Promise<void> {
     const { duration, run } = this.#scenario;
     const endNs = startNs + Math.min(duration, run.limit);
-    while (this.#stop.reason === null) {
-      const leftMs = (endNs - this.#clock.now()) / 1e6;
-      if (leftMs <= 0) break;
-      await this.#sleepOrStop(Math.min(leftMs, PROGRESS_MS));
-      this.#tellProgress(startNs);
+    for (;;) {
+      // One reading for both, so that the last thing told is that the duration is over.
+      const nowNs = this.#clock.now();
+      this.#tellProgress(nowNs - startNs);
+      if (nowNs >= endNs || this.#stop.reason !== null) break;
+      await this.#sleepOrStop(Math.min((endNs - nowNs) / 1e6, PROGRESS_MS));
     }
     if (duration > run.limit) this.#stop.make("wall-clock limit");
   }
@@ -147,10 +148,10 @@ export class ThreadsRun {
     timer.abort();
   }
 
-  #tellProgress(startNs: number): void {
+  #tellProgress(elapsedNs: number): void {
     const { guests } = this.#crew;
     this.#options.onProgress?.({
-      elapsedNs: this.#clock.now() - startNs,
+      elapsedNs,
       durationNs: this.#scenario.duration,
       interrupts: guests.reduce((sum, { border }) => sum + interruptsOf(border.memory), 0),
       guests: guests.map(({ plan, dead }) => ({
