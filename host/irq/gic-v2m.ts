@@ -107,7 +107,7 @@ export class V2mMsiDomain implements MsiParent {
     for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
     irqs.irtes[first] = spi;
     this.#samples.irqs += count;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
     return 0;
   }
 
@@ -118,7 +118,7 @@ export class V2mMsiDomain implements MsiParent {
     irqs.irtes[first] = -1;
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
   }
 
   /** An SPI is wired to the distributor: there is nothing to run out of. */

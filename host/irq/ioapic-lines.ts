@@ -130,7 +130,7 @@ export class IoApicLines {
         tracer.emit("printk", { text });
         return result;
       }
-      samples.changed();
+      samples.changed(line.name);
     }
     line.opens++;
     return 0;
@@ -143,7 +143,7 @@ export class IoApicLines {
     if (--line.opens > 0) return;
     assert(line.actions.length === 0, () => `line ${line.pin} is closed with a handler on it`);
     parent.close(line);
-    samples.changed();
+    samples.changed(line.name);
     yield* sleep(costs.irqFree + parent.openNs);
   }
 
@@ -166,7 +166,7 @@ export class IoApicLines {
       line.spuriousDisabled = false;
       line.irqCount = 0;
       line.irqsUnhandled = 0;
-      samples.changed();
+      samples.changed(line.name);
     }
     line.actions.push(action);
     if (first && autoEnable) this.enable(line);
@@ -195,7 +195,7 @@ export class IoApicLines {
       // Somebody else may have requested the line while this one waited for its handlers.
       if (line.actions.length === 0) {
         parent.deactivate(line);
-        samples.changed();
+        samples.changed(line.name);
       }
     }
   }

@@ -43,7 +43,7 @@ export class ItsMsiDomain implements MsiParent {
     this.removeDeviceDomain(irqs);
     if (this.its.prepare(irqs, roundUpPowerOfTwo(vectorsOf(irqs, kind))) < 0) return -ENODEV;
     this.#domains.set(irqs, kind);
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
     return 0;
   }
 
@@ -52,14 +52,14 @@ export class ItsMsiDomain implements MsiParent {
     const table = this.#blocks === "table" && kind === "msix";
     const size = table ? Math.max(count, vectorsOf(irqs, kind)) : count;
     const result = this.its.prepare(irqs, roundUpPowerOfTwo(size));
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
     return result;
   }
 
   removeDeviceDomain(irqs: ClientIrqs): void {
     if (!this.#domains.delete(irqs)) return;
     this.its.teardown(irqs);
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
   }
 
   allocDesc(irqs: ClientIrqs, first: number, count: number): number {
@@ -69,7 +69,7 @@ export class ItsMsiDomain implements MsiParent {
     for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
     irqs.irtes[first] = lpi;
     this.#samples.irqs += count;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
     return 0;
   }
 
@@ -80,7 +80,7 @@ export class ItsMsiDomain implements MsiParent {
     irqs.irtes[first] = -1;
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
   }
 
   /** An LPI is routed by a table in memory: there is nothing to run out of. */

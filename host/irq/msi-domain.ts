@@ -78,7 +78,7 @@ export class MsiDomain implements MsiParent {
     for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
     irqs.irtes[first] = irte;
     this.#samples.irqs += count;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
     return 0;
   }
 
@@ -96,7 +96,7 @@ export class MsiDomain implements MsiParent {
     irqs.irtes[first] = NO_ENTRY;
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
   }
 
   /** Takes a CPU vector for an irq that only has a reservation. 0 or -ENOSPC. */
@@ -105,7 +105,7 @@ export class MsiDomain implements MsiParent {
     const vector = this.#vectors.assign(irqs);
     if (vector < 0) return vector;
     irqs.vectors[index] = vector;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
     return 0;
   }
 
@@ -116,7 +116,7 @@ export class MsiDomain implements MsiParent {
     this.matrix.free(vector);
     this.matrix.reserve();
     irqs.vectors[index] = -1;
-    this.#samples.changed();
+    this.#samples.changed(irqs.client.fn.name);
   }
 
   /** irq_chip_compose_msi_msg for the descriptor that begins at `index`. */

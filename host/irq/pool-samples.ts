@@ -1,6 +1,7 @@
 /** How much of the pool is held over time: present, peak and a bounded series of changes. */
 import type { PoolReport, SharedEntries } from "../../src/run/contract.ts";
 import type { Clock } from "../../src/time/clock.ts";
+import { OccupancySeries } from "./occupancy.ts";
 
 export const SAMPLES_MAX = 4096;
 
@@ -44,6 +45,10 @@ export class PoolSamples {
   #irqsPeak = 0;
   #irtesPeak = 0;
   #vectorsPeak = 0;
+  readonly #occupancy: OccupancySeries;
+  /** What was in use when `changed` was called last. */
+  #irqsThen = 0;
+  #irtesThen: number;
 
   /** What is in use when this is made is the machine's own. */
   constructor(clock: Clock, matrix: VectorUse, table: SharedTable | null, max = SAMPLES_MAX) {
@@ -56,11 +61,16 @@ export class PoolSamples {
     this.#irtesPeak = this.#irtesBoot;
     this.#vectorsPeak = this.#vectorsBoot;
     this.#samples.push(this.#present());
+    this.#occupancy = new OccupancySeries(clock);
+    this.#irtesThen = this.#irtesBoot;
   }
 
-  /** Something was taken or given back. */
-  changed(): void {
+  /** `who` took something or gave it back, just now: the difference since the last call is theirs. */
+  changed(who: string): void {
     const irtes = this.#table?.used ?? 0;
+    this.#occupancy.change(who, this.irqs - this.#irqsThen, irtes - this.#irtesThen);
+    this.#irqsThen = this.irqs;
+    this.#irtesThen = irtes;
     const vectors = this.#matrix.totalAllocated;
     if (this.irqs > this.#irqsPeak) this.#irqsPeak = this.irqs;
     if (irtes > this.#irtesPeak) this.#irtesPeak = irtes;
@@ -93,6 +103,7 @@ export class PoolSamples {
       vectorsBoot: this.#vectorsBoot,
       vectorsPeak: this.#vectorsPeak,
       vectorsSize: this.#matrix.size,
+      occupancy: this.#occupancy.report(),
       samples: [...this.#samples.map((sample) => ({ ...sample })), present],
     };
   }

@@ -37,6 +37,21 @@ export interface PoolSample {
   readonly vectors: number;
 }
 
+/**
+ * Who held how much of the pool over time, in steps: a holder's values at [i] hold from `at[i]` (ns)
+ * on. A bounded series: where it leaves changes out, it keeps the highest and the lowest totals.
+ */
+export interface PoolOccupancy {
+  readonly at: readonly number[];
+  readonly holders: readonly {
+    /** A device, or an IO-APIC pin. */
+    readonly name: string;
+    readonly irqs: readonly number[];
+    /** Without those of boot. */
+    readonly irtes: readonly number[];
+  }[];
+}
+
 export interface HostGuestReport {
   readonly name: string;
   /** Interrupts raised by the guest's devices, a number a row. */
@@ -69,6 +84,8 @@ export interface PoolReport {
   readonly vectorsPeak: number;
   readonly vectorsSize: number;
   readonly samples: readonly PoolSample[];
+  /** Left out by results of older versions. */
+  readonly occupancy?: PoolOccupancy;
 }
 
 export interface HostReport {
