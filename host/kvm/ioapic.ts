@@ -1,4 +1,5 @@
 /** KVM's in-kernel IOAPIC (arch/x86/kvm/ioapic.c): 24 redirection entries, remote IRR, EOI. */
+import type { KvmIoapicState } from "../../src/uapi/kvm.ts";
 import type { DeviceMeter } from "../device/meter.ts";
 
 export const IOAPIC_NUM_PINS = 24;
@@ -63,6 +64,21 @@ export class KvmIoapic {
     this.#irr &= ~(1 << pin);
     const [row, meter] = this.#takeWaiting(pin);
     meter?.merged(row, "coalesced-line");
+  }
+
+  /**
+   * kvm_set_ioapic: what the VMM says replaces all state, remote IRRs too, else a line that was in
+   * service at a reset would be blocked for good. Interrupts that waited go with the old state.
+   */
+  set({ irr, redirtbl }: KvmIoapicState): void {
+    for (const [pin, { low, high }] of redirtbl.entries()) {
+      this.#low[pin] = low;
+      this.#high[pin] = high;
+      const [row, meter] = this.#takeWaiting(pin);
+      meter?.dropped(row, "dropped-guest-reset");
+    }
+    this.#irr = irr & (2 ** IOAPIC_NUM_PINS - 1);
+    for (let pin = 0; pin < IOAPIC_NUM_PINS; pin++) this.#service(pin);
   }
 
   /** ioapic_write_indirect: both words of a redirection entry. */

@@ -4,21 +4,24 @@ import type { MachineEnv } from "../../src/run/contract.ts";
 import { type HostPort, requestInterrupt } from "../../src/shm/border.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import {
+  decodeIoapic,
   decodeIrqfd,
   decodeRouting,
   KVM_IRQ_ROUTING_HEADER_SIZE,
+  KVM_IRQCHIP_SIZE,
   KVM_IRQFD,
   KVM_IRQFD_FLAG_DEASSIGN,
   KVM_IRQFD_FLAG_RESAMPLE,
   KVM_IRQFD_SIZE,
   KVM_MAX_IRQ_ROUTES,
   KVM_SET_GSI_ROUTING,
+  KVM_SET_IRQCHIP,
   type KvmIrqfd,
 } from "../../src/uapi/kvm.ts";
 import type { VmExit } from "../../src/wire/messages.ts";
 import type { DeviceMeter } from "../device/meter.ts";
 import type { EventfdLookup } from "../process/fd-table.ts";
-import { KvmIoapic } from "./ioapic.ts";
+import { IOAPIC_NUM_PINS, KvmIoapic } from "./ioapic.ts";
 import { Irqfd, type IrqfdVm } from "./irqfd.ts";
 import { GsiRouting } from "./routing.ts";
 
@@ -55,7 +58,17 @@ export class KvmVm implements IrqfdVm {
       return this.#irqfd(decodeIrqfd(arg), fds);
     }
     if (cmd === KVM_SET_GSI_ROUTING) return yield* this.#setRouting(arg);
+    if (cmd === KVM_SET_IRQCHIP) return this.#setIrqchip(arg);
     return -ENOTTY;
+  }
+
+  /** kvm_vm_ioctl_set_irqchip; of the chips only the IOAPIC is modelled. */
+  #setIrqchip(arg: Uint8Array): number {
+    if (arg.length < KVM_IRQCHIP_SIZE) return -EFAULT;
+    const state = decodeIoapic(arg, IOAPIC_NUM_PINS);
+    if (state === null) return -EINVAL;
+    this.#ioapic.set(state);
+    return 0;
   }
 
   /** A VM exit that the in-kernel irqchip handles. */
@@ -78,7 +91,17 @@ export class KvmVm implements IrqfdVm {
   }
 
   gone(irqfd: Irqfd): void {
-    if (this.#irqfds.delete(irqfd)) irqfd.shutdown();
+    if (!this.#irqfds.delete(irqfd)) return;
+    irqfd.shutdown();
+    this.#resamplerGone(irqfd);
+  }
+
+  /** irqfd_resampler_shutdown: the line falls when nobody is left who could let go of it. */
+  #resamplerGone({ gsi, resample }: Irqfd): void {
+    if (resample === null) return;
+    const isLast = ![...this.#irqfds].some((other) => other.resample !== null && other.gsi === gsi);
+    const target = this.#routing.target(gsi);
+    if (isLast && target?.kind === "ioapic") this.#ioapic.resample(target.pin);
   }
 
   /** irqfd_wakeup. Hot path. */
@@ -170,6 +193,7 @@ export class KvmVm implements IrqfdVm {
       if (irqfd.ctx !== ctx || irqfd.gsi !== args.gsi) continue;
       this.#irqfds.delete(irqfd);
       irqfd.shutdown();
+      this.#resamplerGone(irqfd);
       this.#env.tracer.emit("kvm_irqfd_deassign", { gsi: irqfd.gsi });
     }
     ctx.put();

@@ -3,6 +3,8 @@
 /** _IOW(KVMIO, 0x6a, struct kvm_irq_routing), _IOW(KVMIO, 0x76, struct kvm_irqfd). */
 export const KVM_SET_GSI_ROUTING = 0x4008ae6a;
 export const KVM_IRQFD = 0x4020ae76;
+/** _IOR(KVMIO, 0x63, struct kvm_irqchip): the argument is read, in spite of its name. */
+export const KVM_SET_IRQCHIP = 0x8208ae63;
 
 export const KVM_IRQFD_FLAG_DEASSIGN = 1 << 0;
 export const KVM_IRQFD_FLAG_RESAMPLE = 1 << 1;
@@ -16,6 +18,19 @@ export const KVM_MSI_VALID_DEVID = 1 << 0;
 export const KVM_IRQ_ROUTING_ENTRY_SIZE = 48;
 export const KVM_IRQ_ROUTING_HEADER_SIZE = 8;
 export const KVM_MAX_IRQ_ROUTES = 4096;
+
+export const KVM_IRQCHIP_IOAPIC = 2;
+/** struct kvm_irqchip {chip_id, pad, chip[512]}. */
+export const KVM_IRQCHIP_SIZE = 520;
+/** struct kvm_ioapic_state {base_address, ioregsel, id, irr, pad, redirtbl[24]} in `chip`. */
+const IOAPIC_IRR_OFFSET = 8 + 16;
+const IOAPIC_REDIRTBL_OFFSET = 8 + 24;
+
+/** What KVM_SET_IRQCHIP sets of an IOAPIC: the levels, and both words of each entry. */
+export interface KvmIoapicState {
+  readonly irr: number;
+  readonly redirtbl: readonly { readonly low: number; readonly high: number }[];
+}
 
 /** struct kvm_irqfd {fd, gsi, flags, resamplefd, pad[16]}. */
 export interface KvmIrqfd {
@@ -49,6 +64,29 @@ export function decodeIrqfd(arg: Uint8Array): KvmIrqfd {
     flags: words.getUint32(8, true),
     resamplefd: words.getInt32(12, true),
   };
+}
+
+export function encodeIoapic({ irr, redirtbl }: KvmIoapicState): Uint8Array {
+  const bytes = new Uint8Array(KVM_IRQCHIP_SIZE);
+  const out = new DataView(bytes.buffer);
+  out.setUint32(0, KVM_IRQCHIP_IOAPIC, true);
+  out.setUint32(IOAPIC_IRR_OFFSET, irr, true);
+  for (const [pin, { low, high }] of redirtbl.entries()) {
+    out.setUint32(IOAPIC_REDIRTBL_OFFSET + 8 * pin, low, true);
+    out.setUint32(IOAPIC_REDIRTBL_OFFSET + 8 * pin + 4, high, true);
+  }
+  return bytes;
+}
+
+/** The state of `pins` entries in an argument of KVM_IRQCHIP_SIZE bytes; null: another chip's. */
+export function decodeIoapic(arg: Uint8Array, pins: number): KvmIoapicState | null {
+  const words = new DataView(arg.buffer, arg.byteOffset, arg.byteLength);
+  if (words.getUint32(0, true) !== KVM_IRQCHIP_IOAPIC) return null;
+  const redirtbl = Array.from({ length: pins }, (_, pin) => ({
+    low: words.getUint32(IOAPIC_REDIRTBL_OFFSET + 8 * pin, true),
+    high: words.getUint32(IOAPIC_REDIRTBL_OFFSET + 8 * pin + 4, true),
+  }));
+  return { irr: words.getUint32(IOAPIC_IRR_OFFSET, true), redirtbl };
 }
 
 /** struct kvm_irq_routing {nr, flags, entries[nr]}: the whole table, each time. */

@@ -2,6 +2,7 @@
 import { ENOSPC } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
 import {
+  encodeIoapic,
   encodeIrqfd,
   encodeRouting,
   KVM_IRQFD,
@@ -9,17 +10,18 @@ import {
   KVM_IRQFD_FLAG_RESAMPLE,
   KVM_MAX_IRQ_ROUTES,
   KVM_SET_GSI_ROUTING,
+  KVM_SET_IRQCHIP,
   type KvmRoute,
 } from "../../../src/uapi/kvm.ts";
 import type { Syscalls } from "../../syscalls.ts";
 import type { Counters } from "../counters.ts";
+import { IOAPIC_MASKED, IOAPIC_PINS } from "./ioapic.ts";
 import type { Notifier } from "./main-loop.ts";
 
 /** KVM_IRQCHIP_*: the two 8259s and the IOAPIC. */
 const PIC_MASTER = 0;
 const PIC_SLAVE = 1;
 const IOAPIC = 2;
-const IOAPIC_PINS = 24;
 /** KVM_CAP_IRQ_ROUTING says 4096, of which QEMU leaves one. */
 const GSI_COUNT = 4095;
 
@@ -95,6 +97,13 @@ export class KvmIrqchip {
   *commitRoutes(): Process {
     const arg = encodeRouting([...this.#legacy, ...this.#msi.values()]);
     yield* this.#ioctl("kvm_set_gsi_routing", KVM_SET_GSI_ROUTING, arg);
+  }
+
+  /** kvm_ioapic_reset, kvm_ioapic_put: all entries masked, no line high. */
+  *resetIoapic(): Process {
+    if (this.isSplit) return;
+    const redirtbl = Array.from({ length: IOAPIC_PINS }, () => ({ low: IOAPIC_MASKED, high: 0 }));
+    yield* this.#ioctl("kvm_set_irqchip", KVM_SET_IRQCHIP, encodeIoapic({ irr: 0, redirtbl }));
   }
 
   /** kvm_irqchip_add_irqfd_notifier_gsi: 0 or a negative errno. */

@@ -159,6 +159,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   *#reset(): Process {
     yield* this.#resetDevices();
     this.#ioapic?.reset();
+    if (this.#ctx?.kvm) yield* this.#ctx.kvm.resetIoapic();
   }
 
   #device(fn: VirtualFunction): VfioPciDevice {

@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { FATE } from "../../../../src/measure/fates.ts";
 import {
+  encodeIoapic,
   encodeIrqfd,
   encodeRouting,
   KVM_IRQFD,
   KVM_SET_GSI_ROUTING,
+  KVM_SET_IRQCHIP,
   type KvmIrqfd,
   type KvmRoute,
 } from "../../../../src/uapi/kvm.ts";
 import { EDU, EDU_ACK, EDU_RAISE, ROCKER, ROCKER_TEST_IRQ, TestVm } from "../vfio/machine.ts";
 
 const EBADF = -9;
+const EFAULT = -14;
 const EBUSY = -16;
 const EINVAL = -22;
 const DEASSIGN = 1;
@@ -122,6 +125,53 @@ describe("KVM_IRQFD", () => {
 });
 
 describe("INTx through a resampling irqfd", () => {
+  const LEVEL = 0x51 | (1 << 15);
+
+  /** A function that holds its line, whose interrupt the guest has taken but not ended. */
+  function inService(): { vm: TestVm; kvm: number; unplug: () => void } {
+    const { vm, kvm } = setUp();
+    const [trigger, resample] = [vm.eventfd(), vm.eventfd()];
+    vm.set("edu", INTX, 0, [trigger.fd]);
+    const args = { fd: trigger.fd, gsi: 20 };
+    irqfd(vm, kvm, { ...args, flags: RESAMPLE, resamplefd: resample.fd });
+    vm.call({
+      op: "vmexit",
+      fd: kvm,
+      exit: { reason: "ioapic-write", pin: 20, low: LEVEL, high: 0 },
+    });
+    vm.barWrite("edu", 0, EDU_RAISE, 1);
+    expect(taken(vm)).toEqual([0x51]);
+    return { vm, kvm, unplug: () => irqfd(vm, kvm, { ...args, flags: DEASSIGN }) };
+  }
+
+  function setIrqchip(vm: TestVm, kvm: number, irr: number, low: number): number {
+    const redirtbl = Array.from({ length: 24 }, () => ({ low, high: 0 }));
+    const arg = encodeIoapic({ irr, redirtbl });
+    return vm.call({ op: "ioctl", fd: kvm, cmd: KVM_SET_IRQCHIP, arg }).ret;
+  }
+
+  it("lets the line fall when the last resampler goes", () => {
+    const { vm, kvm, unplug } = inService();
+    unplug();
+    vm.call({ op: "vmexit", fd: kvm, exit: { reason: "eoi", vcpu: 0, vector: 0x51 } });
+    expect(taken(vm)).toEqual([]);
+  });
+
+  it("is not blocked by an EOI that never came once the IOAPIC has been reset", () => {
+    const { vm, kvm } = inService();
+    expect(setIrqchip(vm, kvm, 0, 1 << 16)).toBe(0);
+    expect(setIrqchip(vm, kvm, 1 << 20, LEVEL)).toBe(0);
+    expect(taken(vm)).toEqual([0x51]);
+  });
+
+  it("refuses the state of other chips and a short argument", () => {
+    const { vm, kvm } = inService();
+    const call = (arg: Uint8Array): number =>
+      vm.call({ op: "ioctl", fd: kvm, cmd: KVM_SET_IRQCHIP, arg }).ret;
+    expect(call(new Uint8Array(520))).toBe(EINVAL);
+    expect(call(new Uint8Array(519))).toBe(EFAULT);
+  });
+
   it("is injected again after the EOI for as long as the device asserts it", () => {
     const { vm, kvm } = setUp();
     const [trigger, resample] = [vm.eventfd(), vm.eventfd()];

@@ -11,6 +11,8 @@ describe("include/uapi/linux/kvm.h", () => {
     // struct kvm_irq_routing ends in a flexible array: its size is that of nr and flags.
     expect(kvm.KVM_SET_GSI_ROUTING).toBe(iow(0x6a, 8));
     expect(kvm.KVM_IRQFD).toBe(iow(0x76, 32));
+    const ior = (nr: number, size: number): number => 2 ** 31 + (size << 16) + (0xae << 8) + nr;
+    expect(kvm.KVM_SET_IRQCHIP).toBe(ior(0x63, 8 + 512));
     expect([kvm.KVM_IRQFD_FLAG_DEASSIGN, kvm.KVM_IRQFD_FLAG_RESAMPLE]).toEqual([1, 2]);
     expect([kvm.KVM_IRQ_ROUTING_IRQCHIP, kvm.KVM_IRQ_ROUTING_MSI]).toEqual([1, 2]);
     expect(kvm.KVM_MAX_IRQ_ROUTES).toBe(4096);
@@ -23,6 +25,18 @@ describe("include/uapi/linux/kvm.h", () => {
     expect([0, 4, 8, 12].map((at) => u32(bytes, at))).toEqual([9, 24, 2, 0xffff_ffff]);
     expect(bytes.subarray(16).every((byte) => byte === 0)).toBe(true);
     expect(kvm.decodeIrqfd(bytes)).toEqual(irqfd);
+  });
+
+  it("struct kvm_irqchip of an IOAPIC: chip_id 0, irr 24, redirtbl 32; 520 bytes", () => {
+    const redirtbl = Array.from({ length: 24 }, (_, pin) => ({ low: 0x10000 + pin, high: pin }));
+    const bytes = kvm.encodeIoapic({ irr: 0x20_0400, redirtbl });
+    expect(bytes.length).toBe(520);
+    expect([0, 24, 32, 36 + 8 * 23].map((at) => u32(bytes, at))).toEqual([
+      2, 0x20_0400, 0x10000, 23,
+    ]);
+    expect(kvm.decodeIoapic(bytes, 24)).toEqual({ irr: 0x20_0400, redirtbl });
+    bytes[0] = 0;
+    expect(kvm.decodeIoapic(bytes, 24)).toBe(null);
   });
 
   it("struct kvm_irq_routing_entry: gsi 0, type 4, flags 8, union at 16; 48 bytes each", () => {
