@@ -5,7 +5,7 @@ import { referenceNs } from "../measure/calibration.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
 import { mergeSamples, type StageSamples, summariseStages } from "../measure/stages.ts";
 import { scenarioHash } from "../scenario/hash.ts";
-import type { Scenario } from "../scenario/types.ts";
+import type { GuestSpec, Scenario } from "../scenario/types.ts";
 import type { TraceEvent } from "../trace/trace.ts";
 import type { PoolReport } from "./contract.ts";
 import type { GuestOutcome, RunOutcome } from "./outcome.ts";
@@ -58,8 +58,8 @@ export function assembleResult(
     },
     partial: outcome.partial,
     durationNs: outcome.durationNs,
-    guests: scenario.guests.map(({ name }, i) =>
-      guestResult(name, outcome.guests[i]!, outcome.startNs),
+    guests: scenario.guests.map((guest, i) =>
+      guestResult(guest, outcome.guests[i]!, outcome.startNs),
     ),
     pool: rebasePool(outcome.host.pool, outcome.startNs),
     leaked: outcome.poolAfter === null ? null : leakOf(outcome.poolAfter),
@@ -88,13 +88,18 @@ function ledgerInputs(scenario: Scenario, outcome: RunOutcome): LedgerInput[] {
   });
 }
 
-function guestResult(name: string, outcome: GuestOutcome, startNs: number): GuestResult {
+function guestResult(
+  { name, devices }: GuestSpec,
+  outcome: GuestOutcome,
+  startNs: number,
+): GuestResult {
   const { report, dead } = outcome;
   const timeline = (report?.trace ?? [])
     .filter(({ point }) => TIMELINE_POINTS.test(point))
     .map((event) => timelineItem(event, startNs));
   return {
     name,
+    devices,
     state: dead === null ? (report?.state ?? "unknown") : `dead: ${dead}`,
     timeline,
     counters: report?.counters ?? {},
@@ -113,12 +118,16 @@ function rebasePool(pool: PoolReport, startNs: number): PoolReport {
   return {
     ...pool,
     samples: pool.samples.map((sample) => ({ ...sample, at: sample.at - startNs })),
+    ...(pool.occupancy === undefined
+      ? {}
+      : { occupancy: { ...pool.occupancy, at: pool.occupancy.at.map((at) => at - startNs) } }),
   };
 }
 
 function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
   const samples = outcome.guests.map(({ report }) => (report?.latency ?? {}) as StageSamples);
-  const stages = summariseStages(mergeSamples(samples));
+  const merged = mergeSamples(samples);
+  const stages = summariseStages(merged);
   const total = stages.find(({ stage }) => stage === "total");
   const { floor } = outcome;
   const reference = floor === null ? null : referenceNs(floor, floor.reference);
@@ -128,6 +137,7 @@ function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
       name,
       stages: summariseStages(mergeSamples([samples[i]!])),
     })),
+    histograms: Object.fromEntries([...merged].map(([stage, sum]) => [stage, sum.toJSON()])),
     floor,
     ratio:
       reference === null || total === undefined

@@ -5,6 +5,7 @@
  * in nothing that differs between machines, so that equal seeds give equal bytes.
  */
 import type { Fate } from "../measure/fates.ts";
+import type { HistogramJson } from "../measure/histogram.ts";
 import type { PoolReport } from "./contract.ts";
 
 export const RUN_SCHEMA = "vfio-cosim/run/1";
@@ -55,6 +56,8 @@ export interface TimelineItem {
 
 export interface GuestResult {
   readonly name: string;
+  /** Names of its devices. Left out by results of older versions. */
+  readonly devices?: readonly string[];
   /** What it is at the end, and why: `running`, `off`, `crashed`, `dead: ...`. */
   readonly state: string;
   readonly timeline: readonly TimelineItem[];
@@ -122,6 +125,8 @@ export interface LatencyResult {
   /** Over all guests; the last row, `total`, is raised to ISR. */
   readonly stages: readonly LatencyRow[];
   readonly guests: readonly { readonly name: string; readonly stages: readonly LatencyRow[] }[];
+  /** What the rows of `stages` sum up, by stage. Left out by results of older versions. */
+  readonly histograms?: Readonly<Record<string, HistogramJson>>;
   /** Null for the virtual engine, whose costs are a model. */
   readonly floor: FloorResult | null;
   /** `total` divided by the floor's reference; null without a floor or samples. */
