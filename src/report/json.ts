@@ -18,12 +18,30 @@ function render(value: unknown, depth: number): string {
   if (typeof value !== "object" || value === null || pad.length + line.length <= WIDTH) return line;
   const inner = `${pad}  `;
   const parts = Array.isArray(value)
-    ? value.map((item) => inner + render(item, depth + 1))
+    ? itemLines(value, inner, depth)
     : Object.entries(value)
         .sort(compareKeys)
         .map(([key, item]) => `${inner}${JSON.stringify(key)}: ${render(item, depth + 1)}`);
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   return `${open}\n${parts.join(",\n")}\n${pad}${close}`;
+}
+
+/** An item a line, but numbers fill their lines: a histogram or a series would be a column. */
+function itemLines(items: readonly unknown[], inner: string, depth: number): string[] {
+  if (!items.every((item) => typeof item === "number")) {
+    return items.map((item) => inner + render(item, depth + 1));
+  }
+  const lines: string[] = [];
+  let line = "";
+  for (const item of items) {
+    const text = JSON.stringify(item);
+    if (line !== "" && inner.length + line.length + text.length + 3 > WIDTH) {
+      lines.push(inner + line);
+      line = "";
+    }
+    line += line === "" ? text : `, ${text}`;
+  }
+  return [...lines, inner + line];
 }
 
 function oneLine(value: unknown): string {

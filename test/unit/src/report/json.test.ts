@@ -26,6 +26,16 @@ describe("canonical JSON", () => {
     );
   });
 
+  it("fills lines with numbers", () => {
+    const numbers = Array.from({ length: 60 }, (_, i) => i * 1000);
+    const text = canonicalJson({ a: numbers });
+    const lines = text.split("\n");
+    expect(JSON.parse(text)).toEqual({ a: numbers });
+    expect(lines[2]).toMatch(/^ {4}0, 1000, 2000, .*,$/);
+    expect(lines.length).toBeLessThan(12);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+  });
+
   it("keeps short things on a line and breaks long ones", () => {
     const lines = canonicalJson({ a: Array.from({ length: 40 }, (_, i) => ({ at: i })) }).split(
       "\n",
