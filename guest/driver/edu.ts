@@ -2,8 +2,8 @@
 import type { IrqKind } from "../../src/measure/rows.ts";
 import { type Process, sleep, step, until, WaitQueue } from "../../src/time/process.ts";
 import type { Task } from "../../src/time/scheduler.ts";
+import { type DriverVectors, driverVectors } from "../kernel/driver-vectors.ts";
 import type { IrqHandler } from "../kernel/irq-table.ts";
-import { IrqVectors } from "../kernel/irq-vectors.ts";
 import type { GuestKernel } from "../kernel/kernel.ts";
 import { PciDevice } from "../kernel/pci-device.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
@@ -28,7 +28,7 @@ export class EduDriver implements GuestDriver, IrqHandler {
   mode: IrqKind;
   readonly #kernel: GuestKernel;
   readonly #dev: PciDevice;
-  readonly #vectors: IrqVectors;
+  readonly #vectors: DriverVectors;
   #raiser: Task | null = null;
   /** The raiser is inside a register access, which nothing can take back. */
   #accessing = false;
@@ -44,7 +44,7 @@ export class EduDriver implements GuestDriver, IrqHandler {
     this.mode = fn.spec.msiVectors > 0 ? "msi" : "intx";
     this.#kernel = kernel;
     this.#dev = new PciDevice(kernel.vm, fn);
-    this.#vectors = new IrqVectors(this.#dev, kernel);
+    this.#vectors = driverVectors(this.#dev, kernel);
   }
 
   *probe(): Process<number> {

@@ -3,7 +3,7 @@ import { EIO, ENODEV } from "../../src/base/errno.ts";
 import type { IrqKind } from "../../src/measure/rows.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import { irqCreateAffinityMasks } from "../kernel/affinity.ts";
-import { IrqVectors } from "../kernel/irq-vectors.ts";
+import { type DriverVectors, driverVectors } from "../kernel/driver-vectors.ts";
 import type { GuestKernel } from "../kernel/kernel.ts";
 import { PciDevice } from "../kernel/pci-device.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
@@ -34,7 +34,7 @@ export class NvmeDriver implements GuestDriver {
   mode: IrqKind;
   readonly #kernel: GuestKernel;
   readonly #dev: PciDevice;
-  readonly #vectors: IrqVectors;
+  readonly #vectors: DriverVectors;
   readonly #queues: NvmeQueue[] = [];
   /** vCPUs that submit to each queue; null for the admin queue. */
   #masks: readonly (readonly number[] | null)[] = [];
@@ -48,7 +48,7 @@ export class NvmeDriver implements GuestDriver {
     this.mode = msixVectors > 0 ? "msix" : msiVectors > 0 ? "msi" : "intx";
     this.#kernel = kernel;
     this.#dev = new PciDevice(kernel.vm, fn);
-    this.#vectors = new IrqVectors(this.#dev, kernel);
+    this.#vectors = driverVectors(this.#dev, kernel);
     const queues = 1 + Math.max(1, Math.min(kernel.vm.vcpus, msixVectors - 1));
     for (let id = 0; id < queues; id++) this.#queues.push(new NvmeQueue(kernel.vm, fn, id));
   }

@@ -5,7 +5,7 @@ import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
 import type { GuestPort } from "../../src/shm/border.ts";
 import { NOT_SINGLE } from "../../src/shm/interrupt-queue.ts";
 import type { VirtualMachine } from "../vmm/types.ts";
-import { type IrqTable, NO_ROW } from "./irq-table.ts";
+import { type IrqHandler, type IrqTable, NO_ROW } from "./irq-table.ts";
 import { LatencySamples } from "./samples.ts";
 
 const DELIVERED = FATE.delivered;
@@ -13,6 +13,9 @@ const UNHANDLED = FATE["dropped-guest-unhandled"];
 const RESET = FATE["dropped-guest-reset"];
 const PENDING = FATE["pending-guest"];
 const COALESCED_IRR = FATE["coalesced-irr"];
+const COALESCED_EVENTFD = FATE["coalesced-eventfd"];
+/** Where an interrupt comes in that no vCPU takes. */
+const NO_SLOT = -1;
 /** Interrupts in one turn beyond which not every one is a latency sample; a power of two. */
 const CROWD = 4;
 const NOT_SAMPLED = -1;
@@ -183,6 +186,31 @@ export class GuestInterrupts {
       if (handler.ownsEoi) return;
     }
     if (this.table.level[slot] !== 0) this.eoi(slot);
+  }
+
+  /**
+   * A driver of the process's own is told of `tokens` tokens that one read of an eventfd took:
+   * the reading thread calls its handler, there is no vCPU and no interrupt controller.
+   */
+  direct(row: number, tokens: number, handler: IrqHandler): void {
+    const { clock, costs } = this.#env;
+    const now = clock.now();
+    const sequence = this.#vm.sequence.taken(row, tokens);
+    if (!this.#accepting) {
+      this.#fates.count(row, RESET, tokens);
+      return;
+    }
+    if (tokens > 1) this.#fates.count(row, COALESCED_EVENTFD, tokens - 1);
+    if (handler.handleIrq(NO_SLOT)) {
+      this.#samples.ran(row, sequence, now, now, now);
+      this.#fates.count(row, DELIVERED);
+      this.delivered++;
+    } else {
+      this.spurious++;
+      this.#fates.count(row, UNHANDLED);
+    }
+    clock.spend(costs.guestIsr);
+    if (!handler.ownsEoi && this.#isLevel[row] !== 0) this.eoi(NO_SLOT);
   }
 
   /** The driver took the interrupt; tokens that met in one request are delivered as one. */

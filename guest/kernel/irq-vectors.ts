@@ -3,6 +3,7 @@ import { assert } from "../../src/base/assert.ts";
 import { EINVAL, ENOSPC } from "../../src/base/errno.ts";
 import { type IrqKind, rowOf } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
+import type { Affinity, DriverVectors } from "./driver-vectors.ts";
 import {
   IoapicPin,
   type IrqChip,
@@ -45,9 +46,7 @@ interface GuestIrq {
   oldSlot: Slot;
 }
 
-type Affinity = readonly (readonly number[] | null)[];
-
-export class IrqVectors {
+export class IrqVectors implements DriverVectors {
   readonly #dev: PciDevice;
   readonly #core: IrqCore;
   #mode: IrqKind | null = null;

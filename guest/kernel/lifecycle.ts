@@ -15,8 +15,8 @@ import { PciDevice } from "./pci-device.ts";
 
 export type LifeState = "off" | "firmware" | "booting" | "running" | "crashed";
 
-/** Every reset of a running guest is two: SeaBIOS resets the machine once more. */
-const RESETS = 2;
+/** A reset of a running guest is two under SeaBIOS, which resets the machine once more. */
+const SEABIOS_RESETS = 2;
 
 /** All actions are processes of the one 'vcpu' task; none of them ends early but by a kill. */
 export class Lifecycle {
@@ -134,14 +134,19 @@ export class Lifecycle {
     this.#emit("guest_firmware");
     const functions = this.#vm.functions.filter((fn) => !this.#ejected.has(fn));
     const devices = functions.map((fn) => new PciDevice(this.#vm, fn));
-    for (const [index, dev] of devices.entries()) yield* firmwareSetup(dev, this.#routing, index);
+    const { startsIn = "firmware" } = this.#vm;
+    if (startsIn === "firmware") {
+      for (const [index, dev] of devices.entries()) yield* firmwareSetup(dev, this.#routing, index);
+    }
     this.state = "booting";
     this.#boots++;
     this.#emit("guest_kernel_boot", { boot: this.#boots });
     this.#interrupts.table.clearHandlers();
     const kernel = new GuestKernel(this.#env, this.#plan, this.#vm, this.#interrupts);
     this.#kernel = kernel;
-    for (const dev of devices) yield* kernelSetup(dev, this.#routing);
+    if (startsIn !== "driver") {
+      for (const dev of devices) yield* kernelSetup(dev, this.#routing);
+    }
     this.#interrupts.enable();
     this.#drivers = [];
     for (const fn of functions) {
@@ -230,7 +235,9 @@ export class Lifecycle {
     this.#halt();
     this.#drivers = [];
     this.#kernel = null;
-    for (let i = 0; i < RESETS; i++) {
+    const { startsIn = "firmware" } = this.#vm;
+    const resets = startsIn === "firmware" ? SEABIOS_RESETS : 1;
+    for (let i = 0; i < resets; i++) {
       this.state = "firmware";
       yield* this.#vm.systemReset();
       this.#interrupts.reset();

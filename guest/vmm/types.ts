@@ -1,5 +1,6 @@
 /** What guest software sees of its machine: the line between VMM (below) and kernel (above). */
 import type { DeviceRows } from "../../src/measure/rows.ts";
+import type { PciIrqKind } from "../../src/pci/types.ts";
 import type { DeviceSpec } from "../../src/scenario/types.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { LocalApics } from "../local-apic.ts";
@@ -15,9 +16,27 @@ export interface VirtualFunction {
   readonly intxPin: number;
 }
 
+/**
+ * Interrupts of a driver that runs in the process itself, with no guest beneath it: it hands
+ * eventfds to vfio and hears them in its own poll loop. There is no table, no vCPU and no message.
+ */
+export interface UserInterrupts {
+  /** The function is to have `count` of `kind`: how many there are, or a negative errno. */
+  alloc(kind: PciIrqKind, count: number): Process<number>;
+  /** `fired` is called for each read of the vector's eventfd, with the tokens that were in it. */
+  request(vector: number, fired: (tokens: number) => void): Process<number>;
+  free(vector: number): Process;
+  freeAll(): Process;
+}
+
 /** The virtual machine. Accesses are processes, since the VMM may have to ask the host. */
 export interface VirtualMachine {
   readonly vcpus: number;
+  /**
+   * Where guest software begins: in SeaBIOS (the default), in a kernel that the VMM loads itself,
+   * or, with no guest at all, in drivers of the process's own.
+   */
+  readonly startsIn?: "firmware" | "kernel" | "driver";
   readonly functions: readonly VirtualFunction[];
   /** Where requests wait for the vCPUs. */
   readonly lapics: LocalApics;
@@ -42,6 +61,8 @@ export interface VirtualMachine {
   ioapicWrite(pin: number, low: number, high: number): Process;
   /** EOI of a level-triggered vector reached the irqchip. Edge vectors need no call. */
   eoi(vcpu: number, vector: number): void;
+  /** How drivers of the process's own get interrupts; only where software starts in those. */
+  userInterrupts?(fn: VirtualFunction): UserInterrupts;
   /**
    * Called when the host wants a device back (vfio's REQ eventfd): a hot-plug event. The guest lets
    * go of the device and ejects it; while nobody is set, the request is only counted.
