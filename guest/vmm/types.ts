@@ -29,6 +29,18 @@ export interface UserInterrupts {
   freeAll(): Process;
 }
 
+/** Interrupt remapping as the guest programs it. */
+export interface RemappingUnit {
+  /** Writes an entry of the table, null for one not present, and invalidates it. */
+  write(index: number, entry: RemappingEntry | null): Process;
+}
+
+/** Where an entry of the guest's remapping table sends an interrupt. */
+export interface RemappingEntry {
+  readonly vcpu: number;
+  readonly vector: number;
+}
+
 /** The virtual machine. Accesses are processes, since the VMM may have to ask the host. */
 export interface VirtualMachine {
   readonly vcpus: number;
@@ -59,6 +71,8 @@ export interface VirtualMachine {
   routeIntx(fn: VirtualFunction, pin: number): Process;
   /** Writes an IOAPIC redirection entry: low and high word, as the 82093AA datasheet has them. */
   ioapicWrite(pin: number, low: number, high: number): Process;
+  /** Where the guest has a vIOMMU: messages in remappable format go by its table. */
+  readonly remapping?: RemappingUnit | null;
   /** EOI of a level-triggered vector reached the irqchip. Edge vectors need no call. */
   eoi(vcpu: number, vector: number): void;
   /** How drivers of the process's own get interrupts; only where software starts in those. */

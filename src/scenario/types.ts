@@ -28,6 +28,44 @@ export type Platform = "x86-vtd" | "x86-amd" | "x86-flat" | "arm64-its" | "arm64
  */
 export type KernelBug = "its-msi-frees-part" | "its-prepare-marks-shared";
 
+/**
+ * Bugs that never were in a kernel, but in a version of a patch on its way there: a host has them
+ * only if it is told to, to show that the checks find them. `msi-unwind-unsigned`: V3 of "vfio/pci:
+ * Support dynamic MSI-X" counted vectors unsigned in the loop by which vfio_msi_set_block takes a
+ * failed block back; from vector 0 it never ends.
+ */
+export type PatchBug = "msi-unwind-unsigned";
+
+/** `bounded` of host/vfio/retention: what is left out does not limit. */
+export interface BoundedRetention {
+  readonly policy: "bounded";
+  /** Idle irqs a device may keep. */
+  readonly cap?: number;
+  readonly idleTimeoutNs?: number;
+  /** Idle irqs are taken for a device whose allocation would fail. */
+  readonly reclaim: boolean;
+  /** And while less than this share of the table is free. */
+  readonly watermark?: number;
+}
+
+/** A policy that the user brings. */
+export interface OwnRetention {
+  readonly policy: "own";
+  /** As the scenario has it. */
+  readonly name: string;
+  /** file: where it is imported from, or `own:NAME` for one that the program passes. */
+  readonly url: string;
+}
+
+/** When an irq without an eventfd goes back to the pool: see host/vfio/retention. */
+export type RetentionSpec =
+  | "cache"
+  | "free-on-teardown"
+  | "free-on-unset"
+  | "free-dynamic"
+  | BoundedRetention
+  | OwnRetention;
+
 export interface HostSpec {
   readonly kernel: "linux-6.1" | "linux-6.12" | "linux-7.2";
   readonly platform: Platform;
@@ -39,11 +77,14 @@ export interface HostSpec {
   readonly lpis?: number;
   /** Vectors each CPU has for devices (x86). */
   readonly vectorsPerCpu: number;
-  readonly retention: "cache";
+  /** Of all devices that have none of their own. */
+  readonly retention: RetentionSpec;
   /** vfio-pci's module parameter: treat every device as if it had no DisINTx. */
   readonly nointxmask: boolean;
   /** Bugs of the kernel that this host does not have. */
   readonly fixed?: readonly KernelBug[];
+  /** Bugs of patches that this host has. */
+  readonly bugs?: readonly PatchBug[];
   /** Default: RECORDED_BOOT_USE of host/irq/platform.ts. */
   readonly boot?: BootUse;
 }
@@ -95,6 +136,8 @@ export interface DeviceSpec {
   readonly msiVectors: number;
   /** A PCIe-to-PCI bridge before it, by name: the IOMMU cannot tell devices behind it apart. */
   readonly bridge?: string;
+  /** In place of the host's, as a device's attribute overrides a module's parameter. */
+  readonly retention?: RetentionSpec;
   readonly place?: DevicePlace;
   /** In place of the model's own function; only recordings of other machines have it. */
   readonly recorded?: RecordedFunction;
@@ -147,8 +190,13 @@ export interface GuestSpec {
   readonly driver: "nvme" | "edu";
   /** `irqfd`: KVM injects; `userspace`: QEMU reads every eventfd and injects itself. */
   readonly path: "irqfd" | "userspace";
-  /** `split`: KVM has the local APICs only, the IOAPIC is the VMM's; default `full`. */
-  readonly irqchip?: "full" | "split";
+  /**
+   * `split`: KVM has the local APICs only, the IOAPIC is the VMM's; `none`: no KVM at all. Default:
+   * `full` with irqfds, else `none`; `full` or `split` without irqfds is x-no-kvm-*=on.
+   */
+  readonly irqchip?: "full" | "split" | "none";
+  /** The guest has a vIOMMU and remaps interrupts by it. */
+  readonly intremap?: boolean;
   readonly workload: WorkloadSpec;
   readonly timeline: readonly TimelineEntry[];
 }

@@ -4,6 +4,7 @@ import type { MachineEnv } from "../../../src/run/contract.ts";
 import type { Syscalls } from "../../syscalls.ts";
 import type { Counters } from "../counters.ts";
 import type { Tokens } from "../tokens.ts";
+import type { InterruptRemapping } from "./interrupt-remapping.ts";
 import type { KvmIrqchip } from "./kvm-irqchip.ts";
 import type { MainLoop } from "./main-loop.ts";
 import type { QemuProfile } from "./profile.ts";
@@ -17,6 +18,8 @@ export interface QemuContext {
   readonly counters: Counters;
   readonly tokens: Tokens;
   readonly loop: MainLoop;
-  /** Null on the userspace path: QEMU then reads every eventfd itself. */
+  /** Null without KVM; what goes through it `profile.bypass` says. */
   readonly kvm: KvmIrqchip | null;
+  /** The guest's vIOMMU; null: messages are for the local APICs as they are. */
+  readonly remapping: InterruptRemapping | null;
 }

@@ -72,9 +72,9 @@ export class VfioIntx {
 
   /** vfio_intx_enable_kvm: from here the kernel injects and unmasks by itself. */
   *#enableKvm(): Process {
-    const { loop, kvm } = this.#device.ctx;
+    const { loop, kvm, profile } = this.#device.ctx;
     const interrupt = this.#interrupt!;
-    if (kvm === null) return;
+    if (kvm === null || !profile.bypass.intx) return;
     loop.clearHandler(interrupt);
     yield* this.#set(SET_NONE_MASK);
     this.#settled();

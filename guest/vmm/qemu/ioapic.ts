@@ -15,11 +15,8 @@ const APIC_DEFAULT_ADDRESS = 0xfee00000;
 const MSI_LOGICAL = 1 << 2;
 const READ_ONLY = REMOTE_IRR | (1 << 12);
 
-/**
- * Delivers what the functions that hold `pin` high have to say; false if all of it was said before.
- * Real hardware interrupts again then, until somebody lets go of the wire.
- */
-export type PinDelivery = (pin: number, vcpu: number, vector: number) => boolean;
+/** Sends the pin's message. */
+export type PinDelivery = (pin: number, vcpu: number, vector: number) => void;
 
 export class IoApic {
   readonly #deliver: PinDelivery;
@@ -100,8 +97,8 @@ export class IoApic {
     if (level ? this.#holders[pin] === 0 || (low & REMOTE_IRR) !== 0 : this.#edge[pin] === 0)
       return;
     this.#edge[pin] = 0;
-    const delivered = this.#deliver(pin, this.#vcpu(pin), low & VECTOR_MASK);
-    if (level && delivered) this.#low[pin]! |= REMOTE_IRR;
+    if (level) this.#low[pin]! |= REMOTE_IRR;
+    this.#deliver(pin, this.#vcpu(pin), low & VECTOR_MASK);
   }
 
   /** Physical destination, or the lowest member of a flat logical one. */

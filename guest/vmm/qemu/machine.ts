@@ -18,13 +18,14 @@ import { TokenSequence } from "../../token-sequence.ts";
 import { Counters } from "../counters.ts";
 import { RealizeError, VmmAbort } from "../errors.ts";
 import { Tokens } from "../tokens.ts";
-import type { VirtualFunction, VirtualMachine } from "../types.ts";
+import type { RemappingEntry, RemappingUnit, VirtualFunction, VirtualMachine } from "../types.ts";
 import type { QemuContext } from "./context.ts";
+import { InterruptRemapping } from "./interrupt-remapping.ts";
 import type { WireSink } from "./intx.ts";
-import { IOAPIC_PINS, IoApic } from "./ioapic.ts";
 import { KvmIrqchip } from "./kvm-irqchip.ts";
 import { MainLoop, type MainLoopSink } from "./main-loop.ts";
-import { QEMU_PROFILES } from "./profile.ts";
+import { OwnIoapic } from "./own-ioapic.ts";
+import { type QemuProfile, qemuProfile } from "./profile.ts";
 import { QemuFunction } from "./qemu-function.ts";
 import { VfioPciDevice } from "./vfio-pci.ts";
 
@@ -45,8 +46,11 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   readonly #counters = new Counters();
   readonly #tokens: Tokens;
   readonly #loop: MainLoop;
-  /** QEMU's own interrupt controller; null where KVM has it. */
-  readonly #ioapic: IoApic | null;
+  readonly #profile: QemuProfile;
+  readonly #remapping: InterruptRemapping | null;
+  readonly remapping: RemappingUnit | null;
+  /** Null where KVM has it. */
+  readonly #ioapic: OwnIoapic | null;
   /** The big QEMU lock: vCPU exits and the main loop's handlers take turns. */
   readonly #bql = new Mutex("bql");
   /** In order of realize. */
@@ -73,10 +77,14 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     this.sequence = new TokenSequence(port.shape.rows);
     this.#tokens = new Tokens(env, port, plan, this);
     this.#loop = new MainLoop(env, port, this.#sys, this.#tokens);
-    const isOurs = plan.spec.path === "userspace" || plan.spec.irqchip === "split";
-    this.#ioapic = isOurs
-      ? new IoApic((pin, vcpu, vector) => this.#pinFired(pin, vcpu, vector))
-      : null;
+    this.#profile = qemuProfile(plan.spec);
+    this.#remapping = this.#profile.intremap ? new InterruptRemapping() : null;
+    this.remapping =
+      this.#remapping === null ? null : { write: (index, entry) => this.#remapWrite(index, entry) };
+    const { irqchip, bypass } = this.#profile;
+    const { lapics } = this;
+    const home = { env, port, tokens: this.#tokens, lapics, devices: this.#devices };
+    this.#ioapic = irqchip.hasKernelIoapic && bypass.intx ? null : new OwnIoapic(home);
   }
 
   *realize(present: readonly VirtualFunction[] = this.functions): Process {
@@ -127,21 +135,23 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   *#createContext(): Process<QemuContext> {
     let kvm: KvmIrqchip | null = null;
-    if (this.#plan.spec.path === "irqfd") {
+    const profile = this.#profile;
+    if (profile.irqchip.hasKvm) {
       this.#kvmFd = yield* this.#sys.open("/dev/kvm");
       if (this.#kvmFd < 0) throw new RealizeError(`/dev/kvm: ${errnoName(this.#kvmFd)}`);
-      const isSplit = this.#plan.spec.irqchip === "split";
-      kvm = new KvmIrqchip(this.#sys, this.#kvmFd, this.#counters, isSplit);
+      const { hasKernelIoapic } = profile.irqchip;
+      kvm = new KvmIrqchip(this.#sys, this.#kvmFd, this.#counters, !hasKernelIoapic);
       yield* kvm.commitRoutes();
     }
     return {
       env: this.#env,
-      profile: QEMU_PROFILES[this.#plan.spec.vmmVersion],
+      profile,
       sys: this.#sys,
       counters: this.#counters,
       tokens: this.#tokens,
       loop: this.#loop,
       kvm,
+      remapping: this.#remapping,
     };
   }
 
@@ -159,6 +169,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   *#reset(): Process {
     yield* this.#resetDevices();
     this.#ioapic?.reset();
+    this.#remapping?.reset();
     if (this.#ctx?.kvm) yield* this.#ctx.kvm.resetIoapic();
   }
 
@@ -215,21 +226,28 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
   *ioapicWrite(pin: number, low: number, high: number): Process {
     yield* sleep(this.#env.costs.mmioExit);
     const ioapic = this.#ioapic;
-    if (ioapic !== null) {
-      yield* this.#locked(() => this.#ownIoapicWrite(ioapic, pin, low, high));
-    } else yield* this.#sys.vmexit(this.#kvmFd, { reason: "ioapic-write", pin, low, high });
+    if (ioapic === null) {
+      yield* this.#sys.vmexit(this.#kvmFd, { reason: "ioapic-write", pin, low, high });
+    } else yield* this.#locked(() => ioapic.write(this.#ctx, pin, low, high));
   }
 
-  /** ioapic_update_kvm_routes: KVM learns of every pin that is not masked. */
-  *#ownIoapicWrite(ioapic: IoApic, pin: number, low: number, high: number): Process {
-    ioapic.write(pin, low, high);
-    const kvm = this.#ctx?.kvm ?? null;
-    if (kvm === null) return;
-    for (let gsi = 0; gsi < IOAPIC_PINS; gsi++) {
-      const message = ioapic.message(gsi);
-      if (message !== null) kvm.updateMsiRoute(gsi, message);
-    }
-    yield* kvm.commitRoutes();
+  *#remapWrite(index: number, entry: RemappingEntry | null): Process {
+    this.#remapping!.write(index, entry);
+    yield* sleep(this.#env.costs.mmioExit);
+    yield* this.#locked(() => this.#updateRoutes());
+  }
+
+  /**
+   * Invalidation of the interrupt entry cache: kvm_update_msi_routes_all, then ioapic_iec_notifier.
+   * A message without an entry has no route, and gets none: it keeps its eventfd with QEMU.
+   */
+  *#updateRoutes(): Process {
+    const ctx = this.#ctx;
+    if (ctx === null || ctx.kvm === null) return;
+    let changed = false;
+    for (const device of this.#devices) if (device.remapRoutes()) changed = true;
+    if (changed) yield* ctx.kvm.commitRoutes();
+    if (this.#ioapic !== null) yield* this.#ioapic.updateKvmRoutes(ctx);
   }
 
   eoi(vcpu: number, vector: number): void {
@@ -239,27 +257,8 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
       this.#sys.postVmexit(this.#kvmFd, { reason: "eoi", vcpu, vector });
       return;
     }
-    if (this.#ctx?.kvm) {
-      // kvm_resample_fd_notify: with a split irqchip the EOI comes here.
-      const pins = ioapic.levelPins(vector);
-      for (const { intx } of this.#devices) if (pins.includes(intx.pin)) intx.resample(this.#port);
-    }
-    for (const pin of ioapic.pinsInService(vector)) {
-      this.#endLevel(pin);
-      ioapic.endOfInterrupt(pin);
-    }
+    ioapic.eoi(vector);
     this.#kick();
-  }
-
-  /**
-   * A driver that handles INTx without touching a BAR would be interrupted by real QEMU until it
-   * does. Here its EOI ends the interrupt as well.
-   */
-  #endLevel(pin: number): void {
-    for (const { fn, intx } of this.#devices) {
-      if (intx.pin !== pin || fn.intxWaiting || !intx.acknowledge()) continue;
-      this.#spawn("vfio_intx_eoi", () => intx.unmask());
-    }
   }
 
   /** Runs `body` with the big lock; what came meanwhile is looked at once it is free. */
@@ -318,18 +317,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
 
   /** WireSink: QEMU's emulated INTx wires end at its IOAPIC. */
   setWire(pin: number, asserted: boolean): void {
-    this.#ioapic?.setLevel(pin, asserted);
-  }
-
-  /** The IOAPIC interrupts for whoever holds the pin and has not been delivered. */
-  #pinFired(pin: number, vcpu: number, vector: number): boolean {
-    let delivered = false;
-    for (const device of this.#devices) {
-      if (device.intx.pin !== pin || !device.fn.takeIntx()) continue;
-      this.#tokens.inject(device.row("intx", 0), vcpu, vector);
-      delivered = true;
-    }
-    return delivered;
+    this.#ioapic?.setWire(pin, asserted);
   }
 
   /** MainLoopSink. Hot path. */

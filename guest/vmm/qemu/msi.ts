@@ -67,6 +67,11 @@ export class VfioMsi {
     }
   }
 
+  /** The vIOMMU's table changed; true if there are routes. */
+  remapRoutes(): boolean {
+    return this.#set.remapRoutes((v) => this.#message(v));
+  }
+
   /** vfio_msi_disable. */
   *disable(): Process {
     const device = this.#device;

@@ -12,6 +12,8 @@ const DROPPED_DISABLED = FATE["dropped-disabled"];
 const NOTIFIERS_SET =
   "msix_unset_vector_notifiers: Assertion `dev->msix_vector_use_notifier && " +
   "dev->msix_vector_release_notifier' failed.";
+/** The guest turned MSI off while MSI-X was on, which has freed the vectors of both. */
+const NO_VECTORS = "vfio_msix_vector_do_use: Segmentation fault (msi_vectors is NULL)";
 
 export class VfioMsix {
   readonly #device: VfioPciDevice;
@@ -86,12 +88,17 @@ export class VfioMsix {
   /** vfio_msix_vector_use: the guest unmasked the vector. */
   *vectorUse(nr: number): Process {
     if (!this.#notifying) return;
+    yield* this.#use(nr, this.#message(nr));
+  }
+
+  #message(nr: number): MsiMessage {
     const msix = this.#device.fn.msix!;
-    yield* this.#use(nr, {
-      addressLo: msix.addressLo(nr),
-      addressHi: msix.addressHi(nr),
-      data: msix.data(nr),
-    });
+    return { addressLo: msix.addressLo(nr), addressHi: msix.addressHi(nr), data: msix.data(nr) };
+  }
+
+  /** The vIOMMU's table changed; true if there are routes. */
+  remapRoutes(): boolean {
+    return this.#set.remapRoutes((nr) => this.#message(nr));
   }
 
   /** vfio_msix_vector_do_use; no message: the eventfd is armed, nobody listens. */
@@ -99,7 +106,8 @@ export class VfioMsix {
     const set = this.#set;
     const { ctx, slot } = this.#device;
     ctx.env.tracer.emit("vfio_msix_vector_do_use", { device: slot.name, vector: nr });
-    const vector = set.vectors[nr]!;
+    const vector = set.vectors[nr];
+    if (vector === undefined) throw new VmmAbort(NO_VECTORS);
     if (!vector.use) yield* set.take(nr);
     if (message !== null) {
       set.listen(nr);
@@ -138,7 +146,8 @@ export class VfioMsix {
     if (!this.#notifying) return;
     const { ctx, slot } = this.#device;
     ctx.env.tracer.emit("vfio_msix_vector_release", { device: slot.name, vector: nr });
-    const vector = this.#set.vectors[nr]!;
+    const vector = this.#set.vectors[nr];
+    if (vector === undefined) throw new VmmAbort(NO_VECTORS);
     if (!vector.use || vector.virq < 0 || vector.interrupt === null) return;
     const result = yield* this.#set.signal(nr, vector.interrupt.fd);
     if (result !== 0) this.#set.error(nr, result);

@@ -15,23 +15,41 @@ export interface MsiVector {
   kvmInterrupt: Notifier | null;
 }
 
+/** msi_vectors and nr_vectors of a device: one table, whichever of MSI and MSI-X uses it. */
+export interface VectorTable {
+  /** Vectors the kernel was asked for: one more than the highest used. */
+  nr: number;
+  vectors: MsiVector[];
+}
+
 export class VectorSet {
   readonly kind: "msi" | "msix";
   readonly #device: VfioPciDevice;
+  readonly #table: VectorTable;
   readonly #index: number;
-  /** Vectors the kernel was asked for: one more than the highest used. */
-  nr = 0;
-  vectors: MsiVector[] = [];
 
   constructor(device: VfioPciDevice, kind: "msi" | "msix") {
     this.#device = device;
+    this.#table = device.vectorTable;
     this.kind = kind;
     this.#index = kind === "msi" ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_MSIX_IRQ_INDEX;
   }
 
+  get nr(): number {
+    return this.#table.nr;
+  }
+
+  set nr(count: number) {
+    this.#table.nr = count;
+  }
+
+  get vectors(): readonly MsiVector[] {
+    return this.#table.vectors;
+  }
+
   /** g_new0. */
   allocate(count: number): void {
-    this.vectors = Array.from({ length: count }, () => ({
+    this.#table.vectors = Array.from({ length: count }, () => ({
       use: false,
       virq: 0,
       interrupt: null,
@@ -59,9 +77,10 @@ export class VectorSet {
 
   /** vfio_add_kvm_msi_virq: a route, not yet known to the kernel; without KVM nothing. */
   addRoute(nr: number, message: MsiMessage): boolean {
-    const { kvm } = this.#device.ctx;
-    if (kvm === null) return false;
-    const virq = kvm.addMsiRoute(message);
+    const { kvm, profile } = this.#device.ctx;
+    if (kvm === null || !profile.bypass[this.kind]) return false;
+    const sent = this.#sent(message);
+    const virq = sent === null ? -1 : kvm.addMsiRoute(sent);
     if (virq < 0) return false;
     this.vectors[nr]!.virq = virq;
     return true;
@@ -86,9 +105,32 @@ export class VectorSet {
 
   /** vfio_update_kvm_msi_virq: commits even if the message is the old one. */
   *updateRoute(nr: number, message: MsiMessage): Process {
-    const { kvm } = this.#device.ctx;
-    kvm!.updateMsiRoute(this.vectors[nr]!.virq, message);
-    yield* kvm!.commitRoutes();
+    const kvm = this.#device.ctx.kvm!;
+    this.changeRoute(nr, message);
+    yield* kvm.commitRoutes();
+  }
+
+  /** The route's new message; one that is not remapped leaves the old one. */
+  changeRoute(nr: number, message: MsiMessage): void {
+    const sent = this.#sent(message);
+    if (sent !== null) this.#device.ctx.kvm!.updateMsiRoute(this.vectors[nr]!.virq, sent);
+  }
+
+  /** kvm_update_msi_routes_all, of this device; true if it has routes. */
+  remapRoutes(message: (nr: number) => MsiMessage): boolean {
+    let found = false;
+    for (const [nr, vector] of this.vectors.entries()) {
+      if (!vector.use || vector.virq < 0) continue;
+      this.changeRoute(nr, message(nr));
+      found = true;
+    }
+    return found;
+  }
+
+  /** kvm_arch_fixup_msi_route: what the local APICs get; null: the vIOMMU has no entry for it. */
+  #sent(message: MsiMessage): MsiMessage | null {
+    const { remapping } = this.#device.ctx;
+    return remapping === null ? message : remapping.remap(message);
   }
 
   /** The eventfd a live vector is signalled through. */
@@ -127,7 +169,7 @@ export class VectorSet {
       }
       if (vector.interrupt !== null) yield* loop.closeNotifier(vector.interrupt);
     }
-    this.vectors = [];
+    this.#table.vectors = [];
     this.nr = 0;
     this.#device.mode = "none";
   }

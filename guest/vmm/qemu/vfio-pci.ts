@@ -31,6 +31,7 @@ import { VfioIntx, type WireSink } from "./intx.ts";
 import { VfioMsi } from "./msi.ts";
 import { VfioMsix } from "./msix.ts";
 import { configOffset, type Probed, probe, type Slot } from "./probe.ts";
+import type { VectorTable } from "./vectors.ts";
 
 /** How the device interrupts at present: VFIO_INT_*. */
 export type InterruptMode = "none" | "intx" | "msi" | "msix";
@@ -50,6 +51,7 @@ export class VfioPciDevice implements InterruptSink {
   readonly #events: HostEvents;
   readonly #wires: WireSink;
   mode: InterruptMode = "none";
+  readonly vectorTable: VectorTable = { nr: 0, vectors: [] };
   /** False once the guest has ejected it. */
   present = true;
   /** Vectors a write of the guest has unmasked while they were pending; null: send at once. */
@@ -294,9 +296,27 @@ export class VfioPciDevice implements InterruptSink {
 
   #inject(kind: "msi" | "msix", vector: number): void {
     const { msi, msix } = this.fn;
-    const address = kind === "msix" ? msix!.addressLo(vector) : msi!.addressLo;
-    const data = kind === "msix" ? msix!.data(vector) : this.msi.data(vector);
-    this.ctx.tokens.inject(this.row(kind, vector), (address >>> 12) & 0xff, data & 0xff);
+    const row = this.row(kind, vector);
+    let address = kind === "msix" ? msix!.addressLo(vector) : msi!.addressLo;
+    let data = kind === "msix" ? msix!.data(vector) : this.msi.data(vector);
+    const { remapping, tokens } = this.ctx;
+    if (remapping !== null) {
+      const sent = remapping.remap({ addressLo: address, addressHi: 0, data });
+      if (sent === null) {
+        // vtd_mem_ir_write: a fault, and nobody hears of the message.
+        tokens.drop(row, FATE["dropped-guest-unhandled"], 1);
+        return;
+      }
+      address = sent.addressLo;
+      data = sent.data;
+    }
+    tokens.inject(row, (address >>> 12) & 0xff, data & 0xff);
+  }
+
+  /** The vIOMMU's table changed: messages of all routes anew; true if there are any. */
+  remapRoutes(): boolean {
+    if (this.mode === "msix") return this.msix.remapRoutes();
+    return this.mode === "msi" && this.msi.remapRoutes();
   }
 
   /** InterruptSink: the emulated INTx wire, which only moves where QEMU injects itself. */
