@@ -1,4 +1,5 @@
 /** `vfio-cosim conform DIR|FILE...`: the host's answers against recordings of real kernels. */
+import { availableParallelism } from "node:os";
 import { Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
@@ -6,6 +7,7 @@ import type { ConformResult } from "../conform/conform.ts";
 import type { CreateVmm } from "../conform/vmm/machine.ts";
 import { canonicalJson } from "../report/json.ts";
 import { clip } from "../report/table.ts";
+import type { CreateHost } from "../run/contract.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
 import type { AddCommand } from "./program.ts";
 
@@ -39,18 +41,30 @@ function plain(value: unknown): string {
   return value === undefined ? "nothing" : JSON.stringify(value);
 }
 
-async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
-  const [{ conformFiles, conformLayers }, { loadHost, loadVmm }] = await Promise.all([
-    import("../conform/conform.ts"),
-    import("../run/entries.ts"),
-  ]);
+async function loadSides(): Promise<{ createHost: CreateHost; createVmm: CreateVmm }> {
+  const { loadHost, loadVmm } = await import("../run/entries.ts");
   const [{ createHost }, { createVmm }] = await Promise.all([loadHost(), loadVmm<CreateVmm>()]);
-  const sides = { createHost, createVmm };
-  const options = flags.kernel === undefined ? sides : { ...sides, kernel: flags.kernel };
+  return { createHost, createVmm };
+}
+
+/** On threads where there is enough to do. */
+async function compare(
+  paths: readonly string[],
+  options: { readonly kernel?: string },
+): Promise<ConformResult> {
+  const { conformFilesParallel, workersFor } = await import("../conform/parallel.ts");
+  const workers = workersFor(paths, availableParallelism());
+  if (workers > 0) return conformFilesParallel(paths, { ...options, workers });
+  const { conformFiles } = await import("../conform/conform.ts");
+  return conformFiles(paths, { ...options, ...(await loadSides()) });
+}
+
+async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
   if (flags.verbose === true && flags.json !== true) {
-    for (const text of conformLayers(paths, sides)) io.out(text);
+    const { conformLayers } = await import("../conform/conform.ts");
+    for (const text of conformLayers(paths, await loadSides())) io.out(text);
   }
-  const report = conformFiles(paths, options);
+  const report = await compare(paths, flags.kernel === undefined ? {} : { kernel: flags.kernel });
   if (report.totals.scripts === 0) {
     throw new UsageError(`${paths.join(" ")}: no recording of ${flags.kernel}`, {
       hint: "leave --kernel out to compare them all",

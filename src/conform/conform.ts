@@ -31,6 +31,16 @@ export interface ConformResult {
   readonly divergences: readonly Divergence[];
 }
 
+/** What became of one recording. */
+export interface FileConformance {
+  /** Operations whose answers were compared. */
+  readonly ops: number;
+  readonly divergences: readonly Divergence[];
+}
+
+/** Scripts that ran before many recordings, by path: parsed once. */
+export type ScriptCache = Map<string, readonly ScriptLine[]>;
+
 /** eventfds beside those the script names. */
 const SPARE_EVENTFDS = 16;
 
@@ -39,17 +49,17 @@ const SPARE_EVENTFDS = 16;
  * UsageError for a recording that is malformed or cut off.
  */
 export function conformFiles(paths: readonly string[], options: ConformOptions): ConformResult {
-  const divergences: Divergence[] = [];
-  let scripts = 0;
-  let ops = 0;
-  for (const path of findRecordings(paths)) {
-    const found = conformFile(path, options);
-    if (found === null) continue;
-    divergences.push(...found.divergences);
-    ops += found.ops;
-    scripts++;
-  }
-  return { totals: { scripts, ops, divergences: divergences.length }, divergences };
+  const scripts: ScriptCache = new Map();
+  return conformResult(findRecordings(paths).map((path) => conformFile(path, options, scripts)));
+}
+
+/** What became of recordings, in their order; null for one that was left out. */
+export function conformResult(files: readonly (FileConformance | null)[]): ConformResult {
+  const compared = files.filter((file) => file !== null);
+  const divergences = compared.flatMap((file) => file.divergences);
+  const ops = compared.reduce((sum, file) => sum + file.ops, 0);
+  const totals = { scripts: compared.length, ops, divergences: divergences.length };
+  return { totals, divergences };
 }
 
 /** Each recording of a VMM in `paths` as text: what guest, VMM and kernel did, side by side. */
@@ -62,11 +72,12 @@ export function* conformLayers(
   }
 }
 
-/** Null for a recording that the options leave out. */
-function conformFile(
+/** Runs one recording on a fresh host; null for one that the options leave out. */
+export function conformFile(
   path: string,
   options: ConformOptions,
-): { ops: number; divergences: readonly Divergence[] } | null {
+  scripts: ScriptCache,
+): FileConformance | null {
   const { createHost, createVmm, kernel } = options;
   if (isVmmRecording(path)) {
     const isLeftOut = kernel !== undefined && kernel !== recordedKernel(path);
@@ -75,7 +86,7 @@ function conformFile(
   }
   const name = recordingName(path);
   if (kernel !== undefined && kernel !== name.machine.host.kernel) return null;
-  return conformRecording(path, name, options);
+  return conformRecording(path, name, options, scripts);
 }
 
 function readRecording(path: string, name: RecordingName): RecordedOp[] {
@@ -94,10 +105,19 @@ interface Earlier {
 }
 
 /** What ran in the boot before the recording: those that go on first. */
-function earlierProcesses(path: string, { machine, holds, before }: RecordingName): Earlier[] {
-  const script = (name: string): ScriptLine[] => {
+function earlierProcesses(
+  path: string,
+  { machine, holds, before }: RecordingName,
+  scripts: ScriptCache,
+): Earlier[] {
+  const script = (name: string): readonly ScriptLine[] => {
     const file = join(dirname(path), name);
-    return scriptOps(readText(file)).map(({ n, op }) => parseLine(op, { file, line: n }));
+    const known = scripts.get(file);
+    if (known !== undefined) return known;
+    const ops = scriptOps(readText(file));
+    const lines = ops.map(({ n, op }) => parseLine(op, { file, line: n }));
+    scripts.set(file, lines);
+    return lines;
   };
   const setUp = (machine.setUp ?? []).map((op, i) => parseLine(op, { file: path, line: i + 1 }));
   const holding = [setUp, holds === undefined ? [] : script(holds)].filter((l) => l.length > 0);
@@ -111,11 +131,12 @@ function conformRecording(
   file: string,
   name: RecordingName,
   options: ConformOptions,
-): { ops: number; divergences: Divergence[] } {
+  scripts: ScriptCache,
+): FileConformance {
   const recorded = readRecording(file, name);
   const exemption: Exemption = exemptionOf(file, name.key);
   const lines = recorded.map(({ op }, i) => parseLine(op, { file, line: i + 1 }));
-  const earlier = earlierProcesses(file, name);
+  const earlier = earlierProcesses(file, name, scripts);
   const eventfds = Math.max(...[lines, ...earlier.map((e) => e.lines)].map(eventfdsOf));
   const runner = new ScriptRunner(options.createHost, name.machine, eventfds);
   for (const { lines, goesOn } of earlier) {

@@ -254,16 +254,17 @@ function parseSet(words: Words): SetOp {
   const count = words.number("count");
   const flags = words.flags();
   const data: IrqData[] = [];
-  while (words.left > 0) data.push(...parseData(words));
+  while (words.left > 0) parseData(words, data);
   return { verb: "set", index, start, count, flags, data, argsz, fault };
 }
 
-/** One word of data: `eN`, `eA..eB`, a number, `bad`, `file`, each maybe `*N`. */
-function parseData(words: Words): IrqData[] {
+/** Appends one word of data: `eN`, `eA..eB`, a number, `bad`, `file`, each maybe `*N`. */
+function parseData(words: Words, data: IrqData[]): void {
   const word = words.next("data");
   const [, value, repeat] = /^(.+?)(?:\*(\d+))?$/.exec(word)!;
   const once = parseDatum(value!, words);
-  return Array.from({ length: Number(repeat ?? 1) }, () => once).flat();
+  // A word may stand for thousands.
+  for (let i = Number(repeat ?? 1); i > 0; i--) for (const datum of once) data.push(datum);
 }
 
 function parseDatum(word: string, words: Words): IrqData[] {

@@ -9,6 +9,8 @@ function entry(path: string): URL {
 
 export const hostWorkerUrl = (): URL => entry("host/worker");
 export const guestWorkerUrl = (): URL => entry("guest/worker");
+/** Compares one recording after the other (src/conform/parallel.ts). */
+export const conformWorkerUrl = (): URL => entry("src/conform/file-worker");
 
 /** The host side, loaded only by engines that run it in their own thread. */
 export async function loadHost(): Promise<{ createHost: CreateHost }> {

@@ -47,7 +47,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ["scenario"],
   zod: ["scenario"],
   commander: ["cli"],
-  piscina: ["sweep"],
+  piscina: ["sweep", "conform"],
 };
 
 /** Node's modules and the places (path prefixes) that may import them. */
@@ -55,7 +55,14 @@ export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   "node:fs": ["src/scenario/library.ts", "src/report/", "src/cli/", "src/conform/"],
   "node:fs/promises": ["src/cli/", "src/conform/"],
   "node:path": ["src/scenario/", "src/report/", "src/cli/", "src/conform/"],
-  "node:url": ["src/scenario/library.ts", "src/cli/", "src/run/", "src/conform/"],
+  // A scenario names its own policy's file by path, an import by URL.
+  "node:url": [
+    "src/scenario/library.ts",
+    "src/scenario/retention.ts",
+    "src/cli/",
+    "src/run/",
+    "src/conform/",
+  ],
   "node:os": ["src/run/", "src/cli/", "src/sweep/"],
   "node:crypto": ["src/scenario/hash.ts"],
   "node:perf_hooks": ["src/time/"],
