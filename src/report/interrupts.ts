@@ -50,7 +50,7 @@ export function poolLines(pool: PoolReport, leaked: LeakResult | null): string[]
   ]);
 }
 
-interface GuestFates {
+export interface GuestFates {
   readonly name: string;
   readonly raised: number;
   readonly totals: FateTotals;
@@ -75,17 +75,22 @@ function classRow({ name, raised, totals }: GuestFates): string[] {
   return [clip(name, 16), formatCount(raised), ...counts, formatCount(lostOf(totals))];
 }
 
-/** A row a guest by class of fate, then every fate that occurred, with its share. */
-export function fateLines(result: RunResult): string[] {
-  const { ledger } = result;
-  if (ledger.raised === 0) return ["  no device raised an interrupt"];
+/** The ledger's rows added up by guest, in the order of the ledger. */
+export function fatesByGuest({ ledger }: RunResult): GuestFates[] {
   const byGuest = new Map<string, LedgerRow[]>();
   for (const row of ledger.rows) {
     const rows = byGuest.get(row.guest);
     if (rows === undefined) byGuest.set(row.guest, [row]);
     else rows.push(row);
   }
-  const guests = [...byGuest].map(([name, rows]) => sumRows(name, rows));
+  return [...byGuest].map(([name, rows]) => sumRows(name, rows));
+}
+
+/** A row a guest by class of fate, then every fate that occurred, with its share. */
+export function fateLines(result: RunResult): string[] {
+  const { ledger } = result;
+  if (ledger.raised === 0) return ["  no device raised an interrupt"];
+  const guests = fatesByGuest(result);
   const shown = guests.slice(0, GUESTS_SHOWN).map(classRow);
   const total = { name: "all", raised: ledger.raised, totals: ledger.totals };
   const head = ["", "raised", "delivered", "coalesced", "pending", "dropped", "of these lost"];

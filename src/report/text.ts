@@ -68,7 +68,7 @@ function checkLines(result: RunResult, style: Style): string[] {
 }
 
 /** Figures in nanoseconds read better with a unit. */
-function figure(value: number | null, text: string): string {
+export function figure(value: number | null, text: string): string {
   if (value === null) return "nothing";
   const names = parseExpectation(text).names;
   const isTime = names.some((name) => /latency\.(?!count)|^floor\.|^duration$/.test(name));
@@ -99,16 +99,32 @@ export function hasFailedExpectation(result: RunResult): boolean {
   return result.expectations.some(({ ok }) => ok === false);
 }
 
-function verdict(result: RunResult, style: Style): string {
+/** How a run ended, in a line, and whether that is good. */
+export interface Verdict {
+  readonly kind: "good" | "bad" | "warn";
+  readonly text: string;
+}
+
+export function verdictOf(result: RunResult): Verdict {
   const time = formatNs(result.durationNs);
-  if (hasViolation(result))
-    return style.bad(`INVARIANT VIOLATED after ${time}: a bug, please report`);
-  if (result.partial !== null) return style.warn(`PARTIAL: ended after ${time}: ${result.partial}`);
+  if (hasViolation(result)) {
+    return { kind: "bad", text: `INVARIANT VIOLATED after ${time}: a bug, please report` };
+  }
+  if (result.partial !== null) {
+    return { kind: "warn", text: `PARTIAL: ended after ${time}: ${result.partial}` };
+  }
   const failed = result.expectations.filter(({ ok }) => ok === false).length;
   const of = result.expectations.length;
-  if (failed > 0) return style.bad(`FAILED: ${failed} of ${of} expectations, after ${time}`);
+  if (failed > 0) {
+    return { kind: "bad", text: `FAILED: ${failed} of ${of} expectations, after ${time}` };
+  }
   const checks = `${result.checks.length} checks and ${of} expectations`;
-  return style.good(`PASSED: ${checks}, after ${time}`);
+  return { kind: "good", text: `PASSED: ${checks}, after ${time}` };
+}
+
+function verdict(result: RunResult, style: Style): string {
+  const { kind, text } = verdictOf(result);
+  return style[kind](text);
 }
 
 function machineLine({ provenance: { version, machine, scenarioHash } }: RunResult): string {

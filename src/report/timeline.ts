@@ -9,10 +9,10 @@ const EVENTS_SHOWN = 40;
 const LINE_WIDTH = 96;
 
 /** Steps on the way to something else that the page shows. */
-const STEPS = ["guest_firmware", "guest_driver_probe", "guest_io_start", "guest_io_stop"];
+export const STEPS = ["guest_firmware", "guest_driver_probe", "guest_io_start", "guest_io_stop"];
 
 /** State of a guest from an event on, as one letter of its bar; undefined: unchanged. */
-function stateAfter({ event, detail }: TimelineItem, before: string): string | undefined {
+export function stateAfter({ event, detail }: TimelineItem, before: string): string | undefined {
   switch (event) {
     case "guest_power_on":
     case "guest_firmware":
@@ -39,7 +39,7 @@ function stateAfter({ event, detail }: TimelineItem, before: string): string | u
   }
 }
 
-const LEGEND: Readonly<Record<string, string>> = {
+export const LEGEND: Readonly<Record<string, string>> = {
   ".": "off",
   b: "booting",
   X: "MSI-X",
