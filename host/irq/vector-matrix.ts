@@ -1,7 +1,7 @@
 /** The CPU vector allocator: per-CPU maps, global counters (kernel/irq/matrix.c, 6.1 and 6.12). */
 import { assert } from "../../src/base/assert.ts";
 import { Bitmap } from "../../src/base/bitmap.ts";
-import { ENOSPC } from "../../src/base/errno.ts";
+import { EINVAL, ENOSPC } from "../../src/base/errno.ts";
 import type { PoolInspection } from "../../src/run/contract.ts";
 import type { Tracer } from "../../src/trace/trace.ts";
 
@@ -9,9 +9,7 @@ import type { Tracer } from "../../src/trace/trace.ts";
 interface CpuMap {
   online: boolean;
   available: number;
-  allocated: number;
-  /** Vectors set aside for managed interrupts, and how many of them are in use. */
-  managed: number;
+  /** How many of the vectors set aside for managed interrupts are in use. */
   managedAllocated: number;
   readonly allocMap: Bitmap;
   readonly managedMap: Bitmap;
@@ -49,8 +47,6 @@ export class VectorMatrix {
       this.#maps.push({
         online: false,
         available: vectorsPerCpu,
-        allocated: 0,
-        managed: 0,
         managedAllocated: 0,
         allocMap: new Bitmap(vectorsPerCpu),
         managedMap: new Bitmap(vectorsPerCpu),
@@ -69,7 +65,7 @@ export class VectorMatrix {
     return this.#globalReserved;
   }
 
-  /** Vectors in use on CPUs that are online. */
+  /** Vectors in use, as the kernel counts: one freed on a CPU that is offline stays counted. */
   get totalAllocated(): number {
     return this.#totalAllocated;
   }
@@ -87,7 +83,10 @@ export class VectorMatrix {
     };
   }
 
-  /** Free vectors of one CPU, online or not. */
+  /**
+   * Free vectors of one CPU as the kernel counts them: those set aside for managed interrupts, and
+   * those removed from them, while the CPU is offline do not change the count.
+   */
   available(cpu: number): number {
     return this.#maps[cpu]!.available;
   }
@@ -98,7 +97,6 @@ export class VectorMatrix {
     assert(!map.online, () => `cpu ${cpu} is online already`);
     map.online = true;
     this.#globalAvailable += map.available;
-    this.#totalAllocated += map.allocated;
   }
 
   /** irq_matrix_offline. What is allocated there stays, until its owner frees it. */
@@ -107,7 +105,6 @@ export class VectorMatrix {
     assert(map.online, () => `cpu ${cpu} is offline already`);
     map.online = false;
     this.#globalAvailable -= map.available;
-    this.#totalAllocated -= map.allocated;
   }
 
   /** irq_matrix_reserve: never fails; the kernel only says when the promises pass what there is. */
@@ -136,15 +133,14 @@ export class VectorMatrix {
    */
   alloc(reserved: boolean): number {
     const cpu = this.#bestCpu();
-    if (cpu < 0) {
+    const map = this.#maps[cpu];
+    // A count that is too high, see `available`, can choose a CPU that has no vector.
+    const bit = map === undefined ? -1 : this.#findFree(map);
+    if (map === undefined || bit < 0) {
       this.events.allocFail++;
       return -ENOSPC;
     }
-    const map = this.#maps[cpu]!;
-    const bit = this.#findFree(map);
-    assert(bit >= 0, () => `cpu ${cpu} counts ${map.available} available vectors and has none`);
     map.allocMap.set(bit);
-    map.allocated++;
     map.available--;
     this.#totalAllocated++;
     this.#globalAvailable--;
@@ -164,7 +160,6 @@ export class VectorMatrix {
     const bit = vector % this.vectorsPerCpu;
     assert(map.allocMap.test(bit), () => `vector ${vector} is free already`);
     map.allocMap.clear(bit);
-    map.allocated--;
     if (managed) map.managedAllocated--;
     if (map.online) this.#totalAllocated--;
     if (!managed) {
@@ -185,9 +180,9 @@ export class VectorMatrix {
         return -ENOSPC;
       }
       map.managedMap.set(bit);
-      map.managed++;
+      if (!map.online) continue;
       map.available--;
-      if (map.online) this.#globalAvailable--;
+      this.#globalAvailable--;
     }
     return 0;
   }
@@ -199,14 +194,18 @@ export class VectorMatrix {
       const bit = this.#findIdleManaged(map);
       assert(bit >= 0, () => `cpu ${cpu} has no unused managed vector`);
       map.managedMap.clear(bit);
-      map.managed--;
+      if (!map.online) continue;
       map.available++;
-      if (map.online) this.#globalAvailable++;
+      this.#globalAvailable++;
     }
   }
 
-  /** irq_matrix_alloc_managed: on the CPU with fewest managed ones in use, the last of equals. */
+  /**
+   * irq_matrix_alloc_managed: on the online CPU with fewest managed ones in use, the last of
+   * equals. -EINVAL without a CPU; -ENOSPC where none is online, or that one has none set aside.
+   */
   allocManaged(cpus: readonly number[]): number {
+    if (cpus.length === 0) return -EINVAL;
     let best = -1;
     let fewest = Number.POSITIVE_INFINITY;
     for (const cpu of cpus) {
@@ -219,10 +218,8 @@ export class VectorMatrix {
     const bit = map === undefined ? -1 : this.#findIdleManaged(map);
     if (map === undefined || bit < 0) return -ENOSPC;
     map.allocMap.set(bit);
-    map.allocated++;
     map.managedAllocated++;
     this.#totalAllocated++;
-    this.events.alloc++;
     return best * this.vectorsPerCpu + bit;
   }
 

@@ -78,8 +78,8 @@ function print({ seed, sites, totals, results }: ReturnType<typeof summary>): vo
   }
   const { mutants, killed, timedOut, survived, invalid } = totals;
   console.log(
-    `seed ${seed}: ${mutants} mutants of ${sites} sites: ${killed} killed, ${timedOut} timed out, ` +
-      `${survived} survived; ${invalid} more were no programs`,
+    `seed ${seed}: ${mutants} mutants of ${sites} sites; ${killed} killed, ` +
+      `${timedOut} timed out, ${survived} survived; ${invalid} more were no programs`,
   );
 }
 
@@ -117,8 +117,8 @@ function optionsOf(): Options | string {
   const [count, seed] = [Number(values.count), Number(values.seed)];
   if (!Number.isSafeInteger(count) || count < 1) return `--count ${values.count}: not a number`;
   if (!Number.isSafeInteger(seed) || seed < 0) return `--seed ${values.seed}: not a number`;
-  const only =
-    values.only.length > 0 ? values.only.map((path) => path.replace(/\/$/, "")) : MUTATED;
+  const asked = values.only.map((path) => path.replace(/\/$/, ""));
+  const only = asked.length > 0 ? asked : MUTATED;
   const gone = only.find((path) => !existsSync(join(ROOT, path)));
   if (gone !== undefined) return `--only ${gone}: there is no such source`;
   return { count, seed, only, json: values.json };

@@ -56,7 +56,7 @@ function negated(match: RegExpExecArray, code: string, source: string): Change |
 
 /** Begin of a line that declares, returns or leads on: without it nothing would compile. */
 const NEEDED =
-  /^ *(?:(?:return .|throw|const|let|if|else|for|while|import|export|readonly|type|case|default)\b|#|\}|\.)/;
+  /^ *(?:(?:return .|throw|const|let|if|else|for|while|import|export|readonly|type|case)\b|[#}.])/;
 const ACTS = /[\w\])](?:\(| (?:[-+|&]|>>>)?= |\+\+|--)|^ *(?:return|break|continue);/;
 
 /** A statement that fills its line is dropped. */

@@ -20,7 +20,7 @@ export default defineConfig({
     include: [
       "test/unit/host/{irq,vfio,kvm,process}/*.test.ts",
       "test/unit/host/*.test.ts",
-      "test/property/{irq,irq-pool,amd-vi,its,lpi-ranges}.test.ts",
+      "test/property/{irq,irq-pool,vector-matrix,amd-vi,its,lpi-ranges}.test.ts",
       "test/mutation/{lives,recordings}.ts",
     ],
     sequence: { sequencer: NearestFirst },

@@ -1,8 +1,10 @@
 import { expect, it } from "vitest";
 import { VectorMatrix } from "../../../../host/irq/vector-matrix.ts";
-import { ENOSPC } from "../../../../src/base/errno.ts";
 import { VirtualClock } from "../../../../src/time/virtual-clock.ts";
 import { TraceRecorder } from "../../../../src/trace/trace.ts";
+
+const EINVAL = 22;
+const ENOSPC = 28;
 
 function matrix(cpus: number, vectors: number): { m: VectorMatrix; trace: TraceRecorder } {
   const trace = new TraceRecorder(new VirtualClock(), "host");
@@ -46,22 +48,44 @@ it("an allocation out of a reservation uses it up, a removal gives it back", () 
   expect(() => m.unreserve()).toThrow("no vector reservation");
 });
 
-it("an offline CPU takes its vectors out of the counts and brings them back", () => {
+it("warns each time reservations pass what is available, not once for all", () => {
+  const { m, trace } = matrix(1, 2);
+  const warned = () => trace.events.filter((e) => e.point === "printk").length;
+  m.reserve();
+  m.reserve();
+  expect(warned()).toBe(0);
+  m.reserve();
+  m.unreserve();
+  m.reserve();
+  expect(warned()).toBe(2);
+});
+
+it("an offline CPU gives no vectors, and takes its free ones out of the count and back", () => {
+  const { m } = matrix(2, 4);
+  expect([m.alloc(false), m.alloc(false)]).toEqual([0, 4]);
+  m.offline(1);
+  expect([m.globalAvailable, m.totalAllocated]).toEqual([3, 2]);
+  expect([1, 2, 3, 4].map(() => m.alloc(false))).toEqual([1, 2, 3, -ENOSPC]);
+  m.online(1);
+  expect([m.globalAvailable, m.alloc(false)]).toEqual([3, 5]);
+});
+
+it("what is freed on an offline CPU is free when it comes back, and stays counted as in use", () => {
   const { m } = matrix(2, 4);
   m.alloc(false);
   m.alloc(false);
   m.offline(1);
-  expect([m.globalAvailable, m.totalAllocated]).toEqual([3, 1]);
-  expect([m.alloc(false), m.alloc(false), m.alloc(false), m.alloc(false)]).toEqual([
-    1,
-    2,
-    3,
-    -ENOSPC,
-  ]);
   m.free(4);
-  expect([m.globalAvailable, m.totalAllocated]).toEqual([0, 4]);
+  expect([m.globalAvailable, m.totalAllocated]).toEqual([3, 2]);
   m.online(1);
-  expect([m.globalAvailable, m.totalAllocated]).toEqual([4, 4]);
+  expect([m.globalAvailable, m.totalAllocated, m.alloc(false)]).toEqual([7, 2, 4]);
+});
+
+it("a CPU is taken offline and online in turn only", () => {
+  const { m } = matrix(2, 4);
+  expect(() => m.online(1)).toThrow("online already");
+  m.offline(1);
+  expect(() => m.offline(1)).toThrow("offline already");
 });
 
 it("a managed irq sets one vector aside on every CPU of its mask, or on none", () => {
@@ -92,6 +116,70 @@ it("plain allocations leave managed vectors alone", () => {
   const { m } = matrix(1, 3);
   m.reserveManaged([0]);
   expect([m.alloc(false), m.alloc(false), m.alloc(false)]).toEqual([1, 2, -ENOSPC]);
+});
+
+it("a managed vector is given by the CPU that has fewest of them in use, the last of equals", () => {
+  const { m } = matrix(3, 4);
+  for (let i = 0; i < 2; i++) m.reserveManaged([0, 1, 2]);
+  expect([1, 2, 3, 4].map(() => m.allocManaged([0, 1, 2]))).toEqual([8, 4, 0, 9]);
+  expect(m.allocManaged([0, 1])).toBe(5);
+  expect(m.allocManaged([1, 2])).toBe(-ENOSPC);
+});
+
+it("a managed vector needs a CPU in its mask, and one of them online", () => {
+  const { m } = matrix(2, 4);
+  m.reserveManaged([0, 1]);
+  expect(m.allocManaged([])).toBe(-EINVAL);
+  m.offline(1);
+  expect(m.allocManaged([1])).toBe(-ENOSPC);
+  expect(m.allocManaged([0, 1])).toBe(0);
+});
+
+it("a managed irq can be set up while a CPU of its mask is offline, and waits for it there", () => {
+  const { m } = matrix(2, 2);
+  m.offline(1);
+  expect(m.reserveManaged([0, 1])).toBe(0);
+  expect([m.globalAvailable, m.available(0), m.available(1)]).toEqual([1, 1, 2]);
+  m.online(1);
+  expect(m.allocManaged([1])).toBe(2);
+});
+
+it("a CPU counts too many free vectors after that, and then answers ENOSPC for want of one", () => {
+  const { m } = matrix(2, 1);
+  m.alloc(false);
+  m.offline(1);
+  m.reserveManaged([1]);
+  m.online(1);
+  expect([m.globalAvailable, m.available(1)]).toEqual([1, 1]);
+  expect(m.alloc(false)).toBe(-ENOSPC);
+  expect(m.events.allocFail).toBe(1);
+});
+
+it("the managed vectors removed while a CPU is offline do not count as free there either", () => {
+  const { m } = matrix(2, 2);
+  m.reserveManaged([0, 1]);
+  m.offline(1);
+  m.removeManaged([0, 1]);
+  expect([m.globalAvailable, m.available(0), m.available(1)]).toEqual([2, 2, 1]);
+  m.online(1);
+  expect([m.globalAvailable, m.alloc(false), m.alloc(false)]).toEqual([3, 0, 1]);
+});
+
+it("only a managed vector that no irq uses can be removed", () => {
+  const { m } = matrix(1, 2);
+  m.reserveManaged([0]);
+  m.allocManaged([0]);
+  expect(() => m.removeManaged([0])).toThrow("no unused managed vector");
+});
+
+it("trace points of plain allocations are counted, those of managed ones are others", () => {
+  const { m } = matrix(1, 4);
+  m.reserveManaged([0]);
+  m.reserve();
+  const vectors = [m.allocManaged([0]), m.alloc(true)];
+  m.free(vectors[0]!, true);
+  m.free(vectors[1]!);
+  expect(m.events).toEqual({ alloc: 1, reserve: 1, unreserve: 0, free: 2, allocFail: 0 });
 });
 
 it("freeing a free vector is a broken invariant", () => {
