@@ -12,6 +12,7 @@ import type {
   MachineEnv,
   PoolInspection,
 } from "../src/run/contract.ts";
+import type { OwnPolicies } from "../src/run/retention-policy.ts";
 import type { DeviceSpec, HostSpec } from "../src/scenario/types.ts";
 import { type HostPort, quietDoorbell } from "../src/shm/border.ts";
 import { TraceRecorder } from "../src/trace/trace.ts";
@@ -21,10 +22,11 @@ import { createDevice } from "./device/registry.ts";
 import { createIrqPool, unmappedRead } from "./irq/platform.ts";
 import type { IrqPool } from "./irq/types.ts";
 import { kernelProfile } from "./kernel-profile.ts";
+import { IrqBypass } from "./kvm/bypass.ts";
 import { type RingDoorbell, VmProcess } from "./process/vm-process.ts";
-import { BypassProducers } from "./vfio/bypass-producers.ts";
 import { VfioPciDevice } from "./vfio/pci-device.ts";
-import { CACHE_RETENTION } from "./vfio/retention/cache.ts";
+import { retentionPolicy } from "./vfio/retention/registry.ts";
+import { Retention } from "./vfio/retention/retention.ts";
 
 /** One device of the machine. */
 interface HostDevice {
@@ -45,6 +47,7 @@ interface HostGuest {
 class Host implements HostMachine {
   readonly #env: MachineEnv;
   readonly #pool: IrqPool;
+  readonly #bypass = new IrqBypass();
   readonly #devices = new Map<string, HostDevice>();
   readonly #guests = new Map<number, HostGuest>();
   /** Devices with traffic of their own. */
@@ -55,21 +58,30 @@ class Host implements HostMachine {
   readonly #timed: boolean;
   #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(env: MachineEnv, spec: HostSpec, devices: readonly DeviceSpec[]) {
+  constructor(
+    env: MachineEnv,
+    spec: HostSpec,
+    devices: readonly DeviceSpec[],
+    own: OwnPolicies = new Map(),
+  ) {
     this.#env = env;
     this.#timed = env.clock.kind === "virtual";
     const pool = createIrqPool(spec, env);
     this.#pool = pool;
+    const retention = new Retention(env, pool);
     const vfioHost = {
       env,
       pool,
       profile: kernelProfile(spec.kernel),
-      retention: CACHE_RETENTION,
-      producers: new BypassProducers(),
+      retention,
+      bugs: spec.bugs ?? [],
+      bypass: this.#bypass,
       nointxmask: spec.nointxmask,
     };
     for (const [index, device] of devices.entries()) {
       const physical = createDevice(device, { env, unmappedRead: unmappedRead(spec.platform) });
+      const kept = device.retention ?? spec.retention;
+      retention.add(device.name, retentionPolicy(kept, device.name, own), JSON.stringify(kept));
       const slot = new BusSlot(physical, index, pool);
       const vfio = new VfioPciDevice(vfioHost, physical, slot);
       this.#devices.set(device.name, { slot, vfio });
@@ -99,6 +111,7 @@ class Host implements HostMachine {
     const world = {
       env: this.#env,
       port,
+      bypass: plan.spec.path === "posted" && this.#pool.canPost ? this.#bypass : null,
       deviceOf: (name: string) => {
         const device = devices.find(({ vfio }) => vfio.name === name);
         return device?.vfio.bound === true ? device.vfio : null;
@@ -261,4 +274,6 @@ function guestReport(guest: HostGuest): HostGuestReport {
   };
 }
 
-export const createHost: CreateHost = (env, host, devices) => new Host(env, host, devices);
+export const createHost: CreateHost = (env, host, devices, own) => {
+  return new Host(env, host, devices, own);
+};

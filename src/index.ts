@@ -7,6 +7,7 @@ export { FATES, type Fate } from "./measure/fates.ts";
 export { canonicalJson } from "./report/json.ts";
 export { textReport } from "./report/text.ts";
 export type { PoolReport, PoolSample } from "./run/contract.ts";
+export type { GivenPolicies } from "./run/own-policies.ts";
 export type {
   CheckResult,
   Engine,
@@ -27,6 +28,12 @@ export type {
   Warning,
 } from "./run/result.ts";
 export { RUN_SCHEMA } from "./run/result.ts";
+export type {
+  IdleIrq,
+  OwnPolicy,
+  RetentionPolicy,
+  TeardownReason,
+} from "./run/retention-policy.ts";
 export { type RunOptions, runScenario } from "./run/run.ts";
 export { expectationNames } from "./scenario/expect-names.ts";
 export { scenarioHash } from "./scenario/hash.ts";
@@ -44,6 +51,7 @@ export type {
   DeviceSpec,
   GuestSpec,
   HostSpec,
+  RetentionSpec,
   RunSpec,
   Scenario,
   TimelineAction,

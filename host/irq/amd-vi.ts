@@ -21,6 +21,8 @@ const DEST_MODE_LOGICAL = 0x4;
  * bridge have one requester ID and so share one; nobody else's fill is anybody's loss.
  */
 export class AmdIrqRemapping implements IrqRemapping {
+  /** AVIC posts in its own way: see host/kvm/posted.ts. */
+  readonly canPost = false;
   readonly entriesPerTable: number;
   readonly #tracer: Tracer;
   readonly #shortages: Shortages;
@@ -47,14 +49,23 @@ export class AmdIrqRemapping implements IrqRemapping {
     return this.#ioApic.size - IOAPIC_RESERVED + this.#tables.size * this.entriesPerTable;
   }
 
+  fits(count: number, holder: Requester, kind: EntryKind): boolean {
+    const table = this.table(holder, kind);
+    if (table === null) return count <= this.entriesPerTable;
+    return table.bitmap.findZeroArea(count, alignOf(count, kind)) >= 0;
+  }
+
+  table({ requester }: Requester, kind: EntryKind): EntryTable | null {
+    return kind === "line" ? this.#ioApic : (this.#tables.get(requester) ?? null);
+  }
+
   /**
    * alloc_irq_index: the first of `count` entries in a row, or -ENOSPC. MSI begins at a multiple of
    * `count` rounded up to a power of two, and takes no more than `count` all the same.
    */
   alloc(count: number, holder: Requester, kind: EntryKind): number {
     const table = this.#tableOf(holder, kind);
-    const align = kind === "msi" ? roundUpPowerOfTwo(count) : 1;
-    const index = table.bitmap.findZeroArea(count, align);
+    const index = table.bitmap.findZeroArea(count, alignOf(count, kind));
     if (index < 0) {
       this.#tracer.emit("printk", { text: "AMD-Vi: Failed to allocate IRTE" });
       this.#shortages.note("irte_alloc_failed", table.shortage(count, holder.name));
@@ -89,4 +100,9 @@ export class AmdIrqRemapping implements IrqRemapping {
     }
     return table;
   }
+}
+
+/** MSI's index is a part of its data. */
+function alignOf(count: number, kind: EntryKind): number {
+  return kind === "msi" ? roundUpPowerOfTwo(count) : 1;
 }

@@ -100,6 +100,15 @@ export class V2mMsiDomain implements MsiParent {
 
   removeDeviceDomain(): void {}
 
+  /** Single irqs are never given back here, so that nobody could make room. */
+  fits(): boolean {
+    return true;
+  }
+
+  tableOf(): null {
+    return null;
+  }
+
   allocDesc(irqs: ClientIrqs, first: number, count: number): number {
     const spi = this.#frame.alloc(irqs, count);
     if (spi < 0) return spi;

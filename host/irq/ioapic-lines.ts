@@ -13,7 +13,7 @@ import type { CpuVectorHolder } from "./cpu-vectors.ts";
 import type { LineParent } from "./line-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
 import type { Requester } from "./remapping.ts";
-import type { IrqAction, IrqClient } from "./types.ts";
+import type { IrqAction, IrqClient, IrqPool } from "./types.ts";
 
 /** Four pins that slots take in turn: PIRQE to PIRQH of a q35, four SPIs of a virt machine. */
 export const FIRST_PIRQ_PIN = 20;
@@ -119,9 +119,12 @@ export class IoApicLines {
   }
 
   /** mp_map_gsi_to_irq by pci_enable_device: the first to open takes a remapping entry. */
-  *open(client: IrqClient, line: IoApicLine): Process<number> {
+  *open(client: IrqClient, line: IoApicLine, relief: IrqPool["relief"] = null): Process<number> {
     const { costs, parent, tracer, samples } = this.env;
     if (line.opens === 0) yield* sleep(costs.irqAlloc + parent.openNs);
+    while (relief !== null && line.opens === 0 && !parent.fits(line)) {
+      if (!(yield* relief(client))) break;
+    }
     if (line.opens === 0) {
       const result = parent.open(line);
       if (result < 0) {

@@ -62,6 +62,15 @@ export class ItsMsiDomain implements MsiParent {
     this.#samples.changed(irqs.client.fn.name);
   }
 
+  /** Single irqs are never given back here, so that nobody could make room. */
+  fits(): boolean {
+    return true;
+  }
+
+  tableOf(): null {
+    return null;
+  }
+
   allocDesc(irqs: ClientIrqs, first: number, count: number): number {
     const lpi = this.its.allocEvents(irqs, count);
     if (lpi < 0) return lpi;

@@ -8,6 +8,8 @@ import type { VectorMatrix } from "./vector-matrix.ts";
 export interface LineParent {
   /** What taking or giving back what an open line needs costs beyond irq_alloc, ns. */
   readonly openNs: number;
+  /** True if what devices hold does not keep the line from being opened. */
+  fits(line: IoApicLine): boolean;
   /** irq_domain_alloc_irqs at the first open: 0 or -ENOMEM. */
   open(line: IoApicLine): number;
   close(line: IoApicLine): void;
@@ -28,6 +30,10 @@ export class IoApicLineParent implements LineParent {
     this.#matrix = vectors.matrix;
     this.#remapping = remapping;
     this.openNs = remapping === null ? 0 : flushNs;
+  }
+
+  fits(line: IoApicLine): boolean {
+    return this.#remapping === null || this.#remapping.fits(1, line, "line");
   }
 
   open(line: IoApicLine): number {
@@ -63,6 +69,7 @@ export class IoApicLineParent implements LineParent {
 /** SPIs of a GIC: each pin has its own interrupt number, wired for good. */
 export const GIC_LINE_PARENT: LineParent = {
   openNs: 0,
+  fits: () => true,
   open: () => 0,
   close: () => {},
   activate: () => 0,

@@ -7,7 +7,7 @@ import { ENOSPC } from "../../src/base/errno.ts";
 import type { CpuVectors } from "./cpu-vectors.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { IrqNumbers } from "./irq-numbers.ts";
-import type { MsiMessage, MsiParent } from "./msi-parent.ts";
+import type { MsiMessage, MsiParent, SharedEntryTable } from "./msi-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
 import type { IrqRemapping } from "./remapping.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
@@ -60,6 +60,14 @@ export class MsiDomain implements MsiParent {
   }
 
   removeDeviceDomain(): void {}
+
+  fits(irqs: ClientIrqs, count: number): boolean {
+    return this.remapping === null || this.remapping.fits(count, irqs, irqs.kind ?? "msix");
+  }
+
+  tableOf(irqs: ClientIrqs): SharedEntryTable | null {
+    return this.remapping?.table(irqs, "msix") ?? null;
+  }
 
   /**
    * Allocates indexes first..first+count-1 as one descriptor: irq numbers, a reservation each, a

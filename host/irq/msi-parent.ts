@@ -10,6 +10,12 @@ export interface MsiMessage {
   readonly data: number;
 }
 
+/** Free entries of a table. */
+export interface SharedEntryTable {
+  readonly free: number;
+  readonly size: number;
+}
+
 export interface MsiParent {
   /** MSI_FLAG_MULTI_PCI_MSI: without it a function gets one MSI. */
   readonly multiMsi: boolean;
@@ -25,6 +31,10 @@ export interface MsiParent {
   /** The function's driver is gone, and its domain with it; it holds no irq any more. */
   removeDeviceDomain(irqs: ClientIrqs): void;
 
+  /** True if `count` in a row are to be had now, as far as the table beneath goes. */
+  fits(irqs: ClientIrqs, count: number): boolean;
+  /** The table that MSI-X of the function is served from; the same object where it is shared. */
+  tableOf(irqs: ClientIrqs): SharedEntryTable | null;
   /** Indexes first..first+count-1 as one descriptor: 0, or -ENOSPC and nothing is held. */
   allocDesc(irqs: ClientIrqs, first: number, count: number): number;
   freeDesc(irqs: ClientIrqs, first: number, count: number): void;

@@ -9,6 +9,7 @@ import type { Costs } from "../../src/time/costs.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import { type MsiParent, roundUpPowerOfTwo } from "./msi-parent.ts";
+import type { IrqPool } from "./types.ts";
 
 /** Vectors between two points where others may run: 2,048 vectors are not 2,048 events. */
 const BATCH = 32;
@@ -19,6 +20,8 @@ export class PciMsi {
   /** Domain costs of one vector more, and one less. */
   readonly #allocNs: number;
   readonly #freeNs: number;
+  /** See IrqPool. */
+  relief: IrqPool["relief"] = null;
 
   constructor(domain: MsiParent, costs: Costs) {
     this.#domain = domain;
@@ -67,7 +70,15 @@ export class PciMsi {
     if (irqs.kind !== "msix" || msix === null) return -EINVAL;
     if (index < 0 || index >= msix.vectors || irqs.holds(index)) return -EINVAL;
     yield* sleep(this.#allocNs);
+    if (this.relief !== null) yield* this.#makeRoom(irqs, 1);
     return this.#allocEntry(irqs, msix, index);
+  }
+
+  /** Before `count` entries in a row cannot be had, others give back what they do not need. */
+  *#makeRoom(irqs: ClientIrqs, count: number): Process {
+    while (this.relief !== null && !this.#domain.fits(irqs, count)) {
+      if (!(yield* this.relief(irqs.client))) return;
+    }
   }
 
   /** pci_msix_free_irq: one index, MSI-X stays on. */
@@ -125,6 +136,7 @@ export class PciMsi {
   *#msixSetupInterrupts(irqs: ClientIrqs, msix: MsixCapability, nvec: number): Process<number> {
     for (let index = 0; index < nvec; index++) {
       if (index % BATCH === 0) yield* sleep(Math.min(BATCH, nvec - index) * this.#allocNs);
+      if (this.relief !== null) yield* this.#makeRoom(irqs, 1);
       // In one breath with the first vector: who is killed has prepared and used, or neither.
       const prepared = index === 0 ? this.#domain.prepare(irqs, "msix", nvec) : 0;
       if (prepared < 0) return prepared;
@@ -156,6 +168,7 @@ export class PciMsi {
     let result: number = -ENOSPC;
     try {
       yield* sleep(2 * this.#costs.configAccess + nvec * this.#allocNs);
+      if (nvec === 1 || this.#domain.multiMsi) yield* this.#makeRoom(irqs, nvec);
       result = this.#msiSetupIrqs(irqs, msi, nvec);
       if (result !== 0) return result;
       irqs.client.fn.setIntxDisable(true);

@@ -21,6 +21,12 @@ export interface IrqRemapping {
   /** Entries in use in all tables, and how many there are. */
   readonly used: number;
   readonly size: number;
+  /** Its entries have a posted format that is modelled. */
+  readonly canPost: boolean;
+  /** True if `alloc` would not fail. */
+  fits(count: number, holder: Requester, kind: EntryKind): boolean;
+  /** The table that serves it; null: it would have to be made. */
+  table(holder: Requester, kind: EntryKind): EntryTable | null;
   /** Entries for `count` interrupts in a row: the first one's index, or -ENOSPC, told by printk. */
   alloc(count: number, holder: Requester, kind: EntryKind): number;
   /** Gives back what `alloc` gave for the same count. */

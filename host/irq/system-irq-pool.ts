@@ -1,6 +1,6 @@
 /** The pool as drivers see it: PCI/MSI and request_irq of one machine, over its domains. */
 import { assert } from "../../src/base/assert.ts";
-import { EBUSY, EINVAL, ENODEV } from "../../src/base/errno.ts";
+import { EBUSY, EINVAL, ENODEV, ENOSYS } from "../../src/base/errno.ts";
 import type { PoolInspection, PoolReport, TableInspection } from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import {
@@ -20,6 +20,7 @@ import {
 import { ClientIrqs } from "./irq-desc.ts";
 import type { MsiParent } from "./msi-parent.ts";
 import { PciMsi } from "./pci-msi.ts";
+import type { PostedIrte } from "./posted-irte.ts";
 import type { IrqRemapping } from "./remapping.ts";
 import type { Shortages } from "./shortage.ts";
 import type { IrqAction, IrqClient, IrqPool } from "./types.ts";
@@ -76,6 +77,23 @@ export class SystemIrqPool implements IrqPool {
     this.#domain = domain;
     this.#msi = new PciMsi(domain, env.costs);
     this.#lines = lines;
+  }
+
+  get relief(): IrqPool["relief"] {
+    return this.#msi.relief;
+  }
+
+  set relief(relief: IrqPool["relief"]) {
+    this.#msi.relief = relief;
+  }
+
+  room(client: IrqClient): { readonly free: number; readonly size: number } | null {
+    return this.#domain.tableOf(this.#irqsOf(client));
+  }
+
+  sharesTable(a: IrqClient, b: IrqClient): boolean {
+    const table = this.#domain.tableOf(this.#irqsOf(a));
+    return table !== null && table === this.#domain.tableOf(this.#irqsOf(b));
   }
 
   get matrix(): VectorMatrix {
@@ -191,6 +209,20 @@ export class SystemIrqPool implements IrqPool {
     }
   }
 
+  get canPost(): boolean {
+    return this.#x86?.remapping?.canPost ?? false;
+  }
+
+  /** The entry is replaced as a whole (modify_irte), and the IOMMU's cache of it flushed. */
+  setVcpuAffinity(client: IrqClient, index: number, entry: PostedIrte | null): number {
+    if (!this.canPost) return -ENOSYS;
+    const irqs = this.#irqsOf(client);
+    assert(entry === null || irqs.holds(index), () => `${client.bdf} has no irq ${index} to post`);
+    irqs.posted[index] = entry;
+    this.#env.clock.spend(this.#env.costs.iecFlush);
+    return 0;
+  }
+
   intxLine(rootSlot: number, pin: number): number {
     // Without firmware it is a virt machine, which knows no other slots than swizzled ones.
     return this.#lineIrqs === null ? q35IntxPin(rootSlot, pin) : swizzledPin(rootSlot, pin);
@@ -200,7 +232,7 @@ export class SystemIrqPool implements IrqPool {
     const irqs = this.#irqsOf(client);
     const { line } = irqs;
     if (line === null) return 0;
-    const result = yield* this.#lines.open(client, line);
+    const result = yield* this.#lines.open(client, line, this.relief);
     if (result === 0) {
       irqs.lineAssigned = true;
       this.wire(client, client.fn.intxWire);
@@ -249,6 +281,11 @@ export class SystemIrqPool implements IrqPool {
     const irqs = client.irqState;
     if (irqs === undefined) {
       client.lost(kind, vector, "dropped-no-handler");
+      return;
+    }
+    const posted = irqs.posted[vector];
+    if (posted !== null && posted !== undefined && irqs.kind === kind) {
+      posted.post();
       return;
     }
     const action = irqs.actions[vector];

@@ -3,6 +3,7 @@ import type { PciFunction } from "../../src/pci/function.ts";
 import type { PoolInspection, PoolReport } from "../../src/run/contract.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
+import type { PostedIrte } from "./posted-irte.ts";
 
 /** A handler registered with request_irq. One object per irq, so that delivery stays cheap. */
 export interface IrqAction {
@@ -35,6 +36,15 @@ export interface IrqClient {
  * process; `message` and `wire` are the delivery path and are not.
  */
 export interface IrqPool {
+  /**
+   * Asked before an allocation of `client` fails for want of entries: frees one that it could use,
+   * or says false. Null: nobody has any to spare.
+   */
+  relief: ((client: IrqClient) => Process<boolean>) | null;
+  /** Entries of the table that MSI-X of the function is served from; null: there is none. */
+  room(client: IrqClient): { readonly free: number; readonly size: number } | null;
+  /** What one of them gives back the other can have. */
+  sharesTable(a: IrqClient, b: IrqClient): boolean;
   /** The function was found on the bus; called once, before anything else. */
   functionAdded(client: IrqClient): void;
   /**
@@ -68,6 +78,14 @@ export interface IrqPool {
   requestIrq(client: IrqClient, index: number, action: IrqAction): Process<number>;
   /** free_irq: waits for running handlers; the irq stays allocated. */
   freeIrq(client: IrqClient, index: number): Process;
+
+  /** irq_remapping_cap(IRQ_POSTING_CAP): remapping entries can post to a vCPU. */
+  readonly canPost: boolean;
+  /**
+   * irq_set_vcpu_affinity: messages of an allocated irq are posted from now on, or (null) handled
+   * by the host again; no message falls in between. 0, or -ENOSYS where nothing can post.
+   */
+  setVcpuAffinity(client: IrqClient, index: number, entry: PostedIrte | null): number;
 
   /** The line that a pin (0 is INTA) of a slot on the root bus is wired to. */
   intxLine(rootSlot: number, pin: number): number;

@@ -20,6 +20,7 @@ const REMAPPABLE_ADDRESS = 0xfee00018;
  * naturally aligned, first fit from index 0, as bitmap_find_free_region finds them: it fragments.
  */
 export class IrTable implements IrqRemapping {
+  readonly canPost = true;
   readonly #tracer: Tracer;
   readonly #shortages: Shortages;
   readonly #table: EntryTable;
@@ -42,6 +43,14 @@ export class IrTable implements IrqRemapping {
 
   get free(): number {
     return this.#table.free;
+  }
+
+  fits(count: number): boolean {
+    return this.#find(roundUpPowerOfTwo(count)) >= 0;
+  }
+
+  table(): EntryTable {
+    return this.#table;
   }
 
   /**

@@ -1,22 +1,25 @@
 /** What the parts of one open vfio-pci device share (struct vfio_pci_core_device). */
 import type { PciFunction } from "../../src/pci/function.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
+import type { PatchBug } from "../../src/scenario/types.ts";
 import { type Mutex, type Process, withLock } from "../../src/time/process.ts";
 import { PCI_COMMAND, PCI_COMMAND_MEMORY } from "../../src/uapi/pci-regs.ts";
 import type { DeviceMeter } from "../device/meter.ts";
 import type { IrqClient, IrqPool } from "../irq/types.ts";
 import type { KernelProfile } from "../kernel-profile.ts";
+import type { IrqBypass } from "../kvm/bypass.ts";
 import type { EventfdLookup } from "../process/fd-table.ts";
-import type { BypassProducers } from "./bypass-producers.ts";
-import type { RetentionPolicy } from "./retention/policy.ts";
+import type { Retention } from "./retention/retention.ts";
 
 /** What a vfio-pci device is built on; the same for all devices of a machine. */
 export interface VfioHost {
   readonly env: MachineEnv;
   readonly pool: IrqPool;
   readonly profile: KernelProfile;
-  readonly retention: RetentionPolicy;
-  readonly producers: BypassProducers;
+  readonly retention: Retention;
+  /** Bugs of patches that this kernel has. */
+  readonly bugs: readonly PatchBug[];
+  readonly bypass: IrqBypass;
   /** Module parameter nointxmask. */
   readonly nointxmask: boolean;
 }

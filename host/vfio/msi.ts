@@ -11,11 +11,12 @@ import {
 } from "../../src/uapi/vfio.ts";
 import { type VfioCoreDevice, withMemoryEnabled } from "./core-device.ts";
 import { MsiTrigger } from "./msi-trigger.ts";
-import type { TeardownReason } from "./retention/policy.ts";
+import type { DeviceRetention } from "./retention/device-retention.ts";
 import type { IrqSetCall } from "./set-irqs.ts";
 
 export class VfioMsi {
   readonly #dev: VfioCoreDevice;
+  readonly #retention: DeviceRetention;
   /** Contexts by vector: the ones that have a trigger. */
   readonly #triggers: (MsiTrigger | null)[];
   /** Vectors allocated at enable; static kernels check every range against it. */
@@ -23,6 +24,7 @@ export class VfioMsi {
 
   constructor(dev: VfioCoreDevice) {
     this.#dev = dev;
+    this.#retention = dev.host.retention.of(dev.fn.name);
     const size = Math.max(dev.fn.msi?.vectors ?? 0, dev.fn.msix?.vectors ?? 0);
     this.#triggers = new Array<MsiTrigger | null>(size).fill(null);
   }
@@ -38,6 +40,12 @@ export class VfioMsi {
 
   /** vfio_pci_set_msi_trigger. */
   *setTrigger(call: IrqSetCall): Process<number> {
+    const result = yield* this.#setTrigger(call);
+    yield* this.#retention.callEnded();
+    return result;
+  }
+
+  *#setTrigger(call: IrqSetCall): Process<number> {
     const { index, start, count, flags } = call;
     const dev = this.#dev;
     const on = dev.irqType === index;
@@ -64,6 +72,7 @@ export class VfioMsi {
     const dev = this.#dev;
     for (const vector of this.armed()) yield* this.#teardown(vector);
     yield* withMemoryEnabled(dev, () => dev.host.pool.pciFreeIrqVectors(dev.client));
+    this.#retention.disabled();
     dev.irqType = VFIO_PCI_NUM_IRQS;
     this.#numCtx = 0;
     dev.host.env.tracer.emit("vfio_msi_disable", { device: dev.fn.name });
@@ -79,6 +88,7 @@ export class VfioMsi {
     if (got < vectors) return got;
     dev.irqType = index;
     this.#numCtx = vectors;
+    this.#retention.enabled(vectors);
     if (!msix) dev.msiQmax = 31 - Math.clz32(vectors * 2 - 1);
     return 0;
   }
@@ -100,11 +110,13 @@ export class VfioMsi {
   /** vfio_msi_set_block: the first error takes back everything from `start` to the failing one. */
   *#setBlock(call: IrqSetCall): Process<number> {
     const { start, count } = call;
+    const dev = this.#dev;
     if (this.#outsideStaticRange(start, count, false)) return -EINVAL;
     for (let i = 0; i < count; i++) {
       const result = yield* this.#setVectorSignal(start + i, call.fd(i));
       if (result === 0) continue;
       for (let j = 0; j <= i; j++) yield* this.#unwind(start + j);
+      if (start === 0 && dev.host.bugs.includes("msi-unwind-unsigned")) yield* neverEnds(dev);
       return result;
     }
     return 0;
@@ -113,24 +125,37 @@ export class VfioMsi {
   *#unwind(vector: number): Process {
     if (this.#triggers[vector] === null) return;
     yield* this.#teardown(vector);
-    yield* this.#retain(vector, "unwind");
+    yield* this.#retention.tornDown(vector, "unwind");
   }
 
   /** vfio_msi_set_vector_signal. */
   *#setVectorSignal(vector: number, fd: number): Process<number> {
     const dev = this.#dev;
     const { pool, env } = dev.host;
+    const startNs = env.clock.now();
     if (this.#triggers[vector] !== null) {
       yield* this.#teardown(vector);
-      yield* this.#retain(vector, fd < 0 ? "unset" : "swap");
+      yield* this.#retention.tornDown(vector, fd < 0 ? "unset" : "swap");
       // An interrupt may come between the old trigger and the new one.
       yield* step();
     }
     if (fd < 0) return 0;
-    if (!pool.holds(dev.client, vector)) {
+    const taken = !pool.holds(dev.client, vector);
+    if (taken) {
       const allocated = yield* this.#allocIrq(vector);
       if (allocated < 0) return allocated;
+      this.#retention.allocated(vector);
     }
+    const result = yield* this.#arm(vector, fd);
+    if (result === 0) this.#retention.armed(vector, startNs);
+    else if (taken) yield* this.#retention.tornDown(vector, "failed");
+    return result;
+  }
+
+  /** A trigger for a vector that has an irq and no handler. */
+  *#arm(vector: number, fd: number): Process<number> {
+    const dev = this.#dev;
+    const { pool, env } = dev.host;
     yield* sleep(env.costs.eventfdGet);
     const ctx = dev.fds.eventfdGet(fd);
     if (typeof ctx === "number") return ctx;
@@ -153,7 +178,7 @@ export class VfioMsi {
   /** Without bypass interrupts still arrive, so that a failure is only told. */
   #registerProducer(trigger: MsiTrigger): void {
     const { client, host } = this.#dev;
-    const result = host.producers.register(trigger);
+    const result = host.bypass.registerProducer(trigger);
     if (result === 0) return;
     const producer = `irq bypass producer (${host.profile.bypassToken} ${trigger.ctx.slot})`;
     const text = `vfio-pci ${client.bdf}: ${producer} registration fails: ${result}`;
@@ -172,17 +197,10 @@ export class VfioMsi {
     const dev = this.#dev;
     const trigger = this.#triggers[vector];
     assert(trigger !== null && trigger !== undefined, `vector ${vector} has no trigger`);
-    dev.host.producers.unregister(trigger);
+    dev.host.bypass.unregisterProducer(trigger);
     yield* withMemoryEnabled(dev, () => dev.host.pool.freeIrq(dev.client, vector));
     this.#triggers[vector] = null;
     trigger.ctx.put();
-  }
-
-  *#retain(vector: number, reason: TeardownReason): Process {
-    const dev = this.#dev;
-    if (dev.irqType !== VFIO_PCI_MSIX_IRQ_INDEX || !dev.hasDynMsix) return;
-    if (!dev.host.retention.freesAfterTeardown(vector, reason)) return;
-    yield* dev.host.pool.pciMsixFreeIrq(dev.client, vector);
   }
 
   /** DATA_NONE and DATA_BOOL: signals what has a trigger, skips what has none. */
@@ -196,4 +214,17 @@ export class VfioMsi {
       yield* step();
     }
   }
+}
+
+/** An unsigned counter wraps below zero and is above `start` still; igate stays locked. */
+const UNSIGNED_WRAP_NS = 2 ** 32 * 5;
+/** watchdog_thresh is 10 s: a CPU that has not scheduled for twice as long is told. */
+const SOFT_LOCKUP_NS = 22_000_000_000;
+
+/** See PatchBug: for (--j; j >= (int)start; j--) with an unsigned j and a start of 0. */
+function* neverEnds({ host }: VfioCoreDevice): Process {
+  yield* sleep(SOFT_LOCKUP_NS);
+  const text = "watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [qemu-system-x86]";
+  host.env.tracer.emit("printk", { text });
+  for (;;) yield* sleep(UNSIGNED_WRAP_NS);
 }

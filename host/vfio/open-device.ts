@@ -67,6 +67,7 @@ export class OpenVfioDevice implements VfioCoreDevice {
     this.hasDynMsix = client.fn.msix !== null && host.pool.canAllocDynamically;
     this.intx = new VfioIntx(this);
     this.msi = new VfioMsi(this);
+    host.retention.of(this.fn.name).opened(this);
     this.#err = new SingleTrigger(host.profile, fds);
     this.#req = new SingleTrigger(host.profile, fds);
     this.config = new VfioConfig(this, {
@@ -81,6 +82,7 @@ export class OpenVfioDevice implements VfioCoreDevice {
     const call = parseIrqSet(arg, (index) => irqCount(this.fn, this.client.line, index));
     if (typeof call === "number") return call;
     const ret = yield* withLock(this.igate, () => this.#dispatch(call));
+    this.host.retention.lookAround();
     const { index, start, count, flags } = call;
     const device = this.fn.name;
     this.host.env.tracer.emit("vfio_pci_set_irqs", { device, index, start, count, flags, ret });
@@ -96,6 +98,7 @@ export class OpenVfioDevice implements VfioCoreDevice {
   *disableAll(): Process {
     if (this.irqType === VFIO_PCI_INTX_IRQ_INDEX) yield* this.intx.disable();
     else if (this.irqType !== VFIO_PCI_NUM_IRQS) yield* this.msi.disable();
+    this.host.retention.of(this.fn.name).closed();
     this.virqDisabled = false;
     this.#err.clear();
     this.#req.clear();

@@ -15,6 +15,7 @@ import {
 } from "../report/text.ts";
 import { partialResultOf } from "../run/broken-run.ts";
 import type { Engine, RunResult } from "../run/result.ts";
+import { retentionText } from "../scenario/retention.ts";
 import { scenarioYaml } from "../scenario/to-yaml.ts";
 import type { Scenario } from "../scenario/types.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVARIANT, EXIT_OK, type Io } from "./io.ts";
@@ -107,7 +108,8 @@ async function runShown(
 
 /** The same settings as a result's provenance, known before the run. */
 function headerOf(scenario: Scenario, engine: Engine): RunHeader {
-  const { platform, retention, kernel } = scenario.host;
+  const { platform, kernel } = scenario.host;
+  const retention = retentionText(scenario.host.retention);
   const { stages, wait } = scenario.run;
   const forThreads = engine === "threads" ? { wait } : {};
   const options = { duration: formatNs(scenario.duration), platform, retention, stages };

@@ -5,6 +5,7 @@ import { referenceNs } from "../measure/calibration.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
 import { mergeSamples, type StageSamples, summariseStages } from "../measure/stages.ts";
 import { scenarioHash } from "../scenario/hash.ts";
+import { retentionText } from "../scenario/retention.ts";
 import type { GuestSpec, Scenario } from "../scenario/types.ts";
 import type { TraceEvent } from "../trace/trace.ts";
 import type { PoolReport } from "./contract.ts";
@@ -50,7 +51,7 @@ export function assembleResult(
       kernel: scenario.host.kernel,
       options: {
         platform: scenario.host.platform,
-        retention: scenario.host.retention,
+        retention: retentionText(scenario.host.retention),
         stages: scenario.run.stages,
         ...(outcome.engine === "threads" ? { wait: scenario.run.wait } : {}),
       },

@@ -7,6 +7,7 @@ import type { Clock } from "../time/clock.ts";
 import type { Costs } from "../time/costs.ts";
 import type { Scheduler } from "../time/scheduler.ts";
 import type { TraceEvent, Tracer } from "../trace/trace.ts";
+import type { OwnPolicies } from "./retention-policy.ts";
 
 /** What a machine is built on; the engine injects it. */
 export interface MachineEnv {
@@ -203,5 +204,7 @@ export type CreateHost = (
   env: MachineEnv,
   host: HostSpec,
   devices: readonly DeviceSpec[],
+  /** Retention policies that the scenario names and the host has not. */
+  own?: OwnPolicies,
 ) => HostMachine;
 export type CreateGuest = (env: MachineEnv, plan: GuestPlan, port: GuestPort) => GuestMachine;

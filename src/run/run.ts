@@ -5,14 +5,18 @@ import { evaluateExpectations } from "../scenario/expect.ts";
 import type { Scenario } from "../scenario/types.ts";
 import { assembleResult } from "./assemble.ts";
 import { brokenRun } from "./broken-run.ts";
+import type { CreateHost } from "./contract.ts";
 import { loadGuest, loadHost } from "./entries.ts";
 import type { EngineOptions, RunOutcome } from "./outcome.ts";
+import { type GivenPolicies, loadOwnPolicies, requireFiles } from "./own-policies.ts";
 import type { Engine, MachineInfo, RunResult } from "./result.ts";
 import { runThreads } from "./threads/engine.ts";
 import { runVirtual } from "./virtual/engine.ts";
 
 export interface RunOptions extends EngineOptions {
   readonly engine: Engine;
+  /** Retention policies for `retention: own:NAME`; the virtual engine only. */
+  readonly policies?: GivenPolicies;
 }
 
 /**
@@ -33,9 +37,14 @@ export function resultOf(scenario: Scenario, outcome: RunOutcome): RunResult {
 }
 
 async function runEngine(scenario: Scenario, options: RunOptions): Promise<RunOutcome> {
-  if (options.engine === "threads") return await runThreads(scenario, options);
+  if (options.engine === "threads") {
+    requireFiles(scenario);
+    return await runThreads(scenario, options);
+  }
+  const own = await loadOwnPolicies(scenario, options.policies);
   const [{ createHost }, { createGuest }] = await Promise.all([loadHost(), loadGuest()]);
-  return await runVirtual(scenario, { createHost, createGuest }, options);
+  const createOwnHost: CreateHost = (env, host, devices) => createHost(env, host, devices, own);
+  return await runVirtual(scenario, { createHost: createOwnHost, createGuest }, options);
 }
 
 function machineInfo(): MachineInfo {

@@ -2,21 +2,34 @@
 import { nameIssues } from "./expect.ts";
 import type { Issue, Path } from "./issues.ts";
 import { DEVICE_MODELS } from "./models.ts";
+import { expandRetention } from "./retention.ts";
 import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { expandTimeline } from "./timeline.ts";
 import type { DeviceSpec, GuestSpec, HostSpec, Scenario, WorkloadSpec } from "./types.ts";
+import { expandVmmMachine } from "./vmm-machine.ts";
 
 type Report = (issue: Issue) => void;
 
-/** The scenario, and what is wrong with it; it must not be run unless that is nothing. */
+interface Context {
+  readonly directory: string;
+  readonly report: Report;
+}
+
+/**
+ * The scenario, and what is wrong with it; it must not be run unless that is nothing. Files that it
+ * names are found from `directory`.
+ */
 export function expandScenario(
   document: ScenarioDocument,
   fallbackName: string,
+  directory = ".",
 ): { scenario: Scenario; issues: Issue[] } {
   const issues: Issue[] = [];
   const report: Report = (issue) => issues.push(issue);
-  const devices = document.devices.flatMap((entry, i) => expandDevice(entry, i, report));
+  const devices = document.devices.flatMap((entry, i) =>
+    expandDevice(entry, i, { directory, report }),
+  );
   uniqueNames("device", devices, report);
   if (document.host.platform === "arm64-its") noBridges(document.devices, report);
   const byName = new Map(devices.map(({ spec }) => [spec.name, spec]));
@@ -41,7 +54,7 @@ export function expandScenario(
   const scenario: Scenario = {
     name: document.name ?? fallbackName,
     seed: document.seed,
-    host: expandHost(document.host, report),
+    host: expandHost(document.host, { directory, report }),
     devices: devices.map(({ spec }) => spec),
     guests: guests.map(({ spec }) => spec),
     duration: document.duration,
@@ -55,14 +68,14 @@ export function expandScenario(
 }
 
 /** Entries of a table: VT-d has one for the machine, AMD-Vi tables of 2^n up to 2048. */
-function expandHost(host: ScenarioDocument["host"], report: Report): HostSpec {
+function expandHost(host: ScenarioDocument["host"], { directory, report }: Context): HostSpec {
   const amd = host.platform === "x86-amd";
   const irtes = host.irtes ?? (amd ? 512 : 65_536);
   if (amd && (irtes > 2048 || (irtes & (irtes - 1)) !== 0)) {
     const message = `AMD-Vi has no table of ${irtes} entries`;
     report({ path: ["host", "irtes"], message, hint: "use 512, or a power of two up to 2048" });
   }
-  const { lpis, fixed, ...rest } = host;
+  const { lpis, fixed, bugs, retention, ...rest } = host;
   if (lpis !== undefined && host.platform !== "arm64-its") {
     const hint = "leave it out, or use platform: arm64-its";
     report({ path: ["host", "lpis"], message: `${host.platform} has no LPIs`, hint });
@@ -70,8 +83,10 @@ function expandHost(host: ScenarioDocument["host"], report: Report): HostSpec {
   return {
     ...rest,
     irtes,
+    retention: expandRetention(retention, directory),
     ...(lpis === undefined ? {} : { lpis }),
     ...(fixed === undefined ? {} : { fixed }),
+    ...(bugs === undefined ? {} : { bugs }),
   };
 }
 
@@ -105,7 +120,11 @@ function uniqueNames(what: string, all: readonly Placed<{ name: string }>[], rep
   }
 }
 
-function expandDevice(entry: DeviceEntry, index: number, report: Report): Placed<DeviceSpec>[] {
+function expandDevice(
+  entry: DeviceEntry,
+  index: number,
+  { directory, report }: Context,
+): Placed<DeviceSpec>[] {
   const path = ["devices", index];
   const model = DEVICE_MODELS[entry.model];
   for (const key of ["msixVectors", "msiVectors"] as const) {
@@ -130,6 +149,9 @@ function expandDevice(entry: DeviceEntry, index: number, report: Report): Placed
       msixVectors,
       msiVectors,
       ...(entry.bridge === undefined ? {} : { bridge: entry.bridge }),
+      ...(entry.retention === undefined
+        ? {}
+        : { retention: expandRetention(entry.retention, directory) }),
     },
     path,
   }));
@@ -164,7 +186,7 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
       devices,
       report: silent ? () => {} : report,
     });
-    const { vmm, vmmVersion, vcpus, path: delivery } = entry;
+    const { vmm, vmmVersion, vcpus } = entry;
     return {
       spec: {
         name,
@@ -173,7 +195,7 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
         vcpus,
         devices: devices.map((device) => device.name),
         driver,
-        path: delivery,
+        ...expandVmmMachine(entry, path, silent ? () => {} : report),
         workload,
         timeline,
       },

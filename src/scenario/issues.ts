@@ -66,6 +66,12 @@ function translate(
   const path = issue.path.filter((part) => typeof part !== "symbol");
   const value = valueAt(data, path);
   const what = path.length === 0 ? "the scenario" : pathText(path);
+  if (issue.code === "invalid_union") {
+    // The way of writing it that was meant: the one that is not wrong as a whole.
+    const meant = issue.errors.find((branch) => branch.every((inner) => inner.path.length > 0));
+    const inner = meant ?? issue.errors[0] ?? [];
+    return inner.flatMap((one) => translate({ ...one, path: [...path, ...one.path] }, data, known));
+  }
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       path: [...path, key],

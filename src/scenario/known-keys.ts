@@ -5,6 +5,7 @@ import { scenarioJsonSchema } from "./schema.ts";
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
 }
 
 export function knownKeys(path: Path): string[] {
@@ -12,5 +13,6 @@ export function knownKeys(path: Path): string[] {
   for (const part of path) {
     node = typeof part === "number" ? node?.items : node?.properties?.[part];
   }
-  return Object.keys(node?.properties ?? {});
+  const ways = [node, ...(node?.anyOf ?? [])];
+  return ways.flatMap((way) => Object.keys(way?.properties ?? {}));
 }

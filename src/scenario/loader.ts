@@ -1,5 +1,5 @@
 /** From a scenario's text to a Scenario that can be run, or an error that says where and why. */
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { type InputPlace, UsageError } from "../base/errors.ts";
 import type { Engine } from "../run/result.ts";
 import { expandScenario } from "./expand.ts";
@@ -15,7 +15,10 @@ import { readYaml, type YamlSource } from "./yaml.ts";
 export const THREAD_GUESTS_MAX = 64;
 
 export interface LoadOptions {
-  /** Name in error messages; also gives the scenario its default name. */
+  /**
+   * Name in error messages; also gives the scenario its default name, and the directory from which
+   * files that it names are found.
+   */
   readonly file?: string;
   /** `path=value` assignments, applied in order before validation. */
   readonly set?: readonly string[];
@@ -82,7 +85,8 @@ function validate(
     throw scenarioError(issuesOf(parsed.error, source.data, knownKeys), source, overrides);
   }
   const name = basename(options.file ?? "scenario").replace(/\.ya?ml$/, "");
-  const { scenario, issues } = expandScenario(parsed.data, name);
+  const directory = options.file === undefined ? "." : dirname(options.file);
+  const { scenario, issues } = expandScenario(parsed.data, name, directory);
   if (options.engine === "threads") issues.push(...threadIssues(scenario));
   if (issues.length > 0) throw scenarioError(issues, source, overrides);
   return options.seed === undefined ? scenario : { ...scenario, seed: options.seed };

@@ -4,6 +4,8 @@ import { UsageError } from "../base/errors.ts";
 import { parseDurationNs, parseRatePerSecond } from "../base/units.ts";
 import { VCPUS_MAX } from "../shm/virtual-apic.ts";
 import { DEFAULT_COSTS } from "../time/costs.ts";
+import { retentionSchema } from "./retention.ts";
+import { vmmMachineKeys } from "./vmm-machine.ts";
 
 /** 104 days: nanoseconds stay exact in a double. */
 const DURATION_NS_MAX = 2 ** 53;
@@ -47,6 +49,8 @@ const count = z.int().min(1).max(4096).optional().meta({
   description: "Makes this many, named NAME0, NAME1, ...; a guest's devices follow suit.",
 });
 
+const retention = retentionSchema(duration);
+
 const host = z.strictObject({
   kernel: z
     .enum(["linux-6.1", "linux-6.12", "linux-7.2"])
@@ -78,10 +82,7 @@ const host = z.strictObject({
     .optional()
     .meta({ description: "LPIs of the ITS, which all devices share; 57344 by default." }),
   vectorsPerCpu: z.int().min(16).max(201).default(201),
-  retention: z
-    .enum(["cache"])
-    .default("cache")
-    .meta({ description: "When an unused interrupt is given back: cache is the kernel's way." }),
+  retention: retention.default("cache"),
   nointxmask: z
     .boolean()
     .default(false)
@@ -90,6 +91,10 @@ const host = z.strictObject({
     .array(z.enum(["its-msi-frees-part", "its-prepare-marks-shared"]))
     .optional()
     .meta({ description: "Bugs of the real kernel that this host does not have." }),
+  bugs: z
+    .array(z.enum(["msi-unwind-unsigned"]))
+    .optional()
+    .meta({ description: "Bugs of patches under review that this host has, as a control." }),
 });
 
 const device = z.strictObject({
@@ -111,6 +116,7 @@ const device = z.strictObject({
   bridge: name.optional().meta({
     description: "The PCIe-to-PCI bridge it is behind; AMD-Vi has one table for all behind one.",
   }),
+  retention: retention.optional(),
 });
 
 const workload = z.strictObject({
@@ -170,10 +176,7 @@ const guest = z.strictObject({
   device: z.string().optional(),
   devices: z.array(z.string()).min(1).optional(),
   driver: z.enum(["nvme", "edu"]).optional(),
-  path: z
-    .enum(["irqfd", "userspace"])
-    .default("irqfd")
-    .meta({ description: "irqfd: KVM injects; userspace: QEMU reads eventfds and injects." }),
+  ...vmmMachineKeys,
   workload: workload.optional(),
   timeline: z.array(timelineEntry).min(1).optional(),
 });

@@ -1,12 +1,15 @@
 /** A validated scenario back as a file that loads to the same one. */
 import { stringify } from "yaml";
-import type { Scenario, WorkloadSpec } from "./types.ts";
+import { retentionYaml } from "./retention.ts";
+import type { DeviceSpec, Scenario, WorkloadSpec } from "./types.ts";
 
 /** Durations in nanoseconds and rates per second, so that nothing is rounded. */
 export function scenarioYaml(scenario: Scenario): string {
-  const { costs, run, guests, duration, ...rest } = scenario;
+  const { costs, run, guests, devices, host, duration, ...rest } = scenario;
   const plain = {
     ...rest,
+    host: { ...host, retention: retentionYaml(host.retention) },
+    devices: devices.map(deviceEntry),
     guests: guests.map(({ workload, timeline, ...guest }) => ({
       ...guest,
       workload: workloadEntry(workload),
@@ -21,6 +24,10 @@ export function scenarioYaml(scenario: Scenario): string {
 
 function ns(value: number): string {
   return `${value}ns`;
+}
+
+function deviceEntry({ retention, ...device }: DeviceSpec): object {
+  return retention === undefined ? device : { ...device, retention: retentionYaml(retention) };
 }
 
 /** Only the keys that the arrivals take. */

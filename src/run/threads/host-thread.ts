@@ -13,6 +13,7 @@ import { Scheduler } from "../../time/scheduler.ts";
 import { WallClock } from "../../time/wall-clock.ts";
 import type { CreateHost, HostMachine } from "../contract.ts";
 import { machineEnv, wallCosts } from "../env.ts";
+import { loadOwnPolicies } from "../own-policies.ts";
 import type { HostSetUp, HostWorkerApi } from "./api.ts";
 import { type LoopBody, WorkerLoop } from "./loop.ts";
 import { clockCost, probe } from "./probe.ts";
@@ -64,7 +65,9 @@ export function hostWorkerApi(createHost: CreateHost): HostWorkerApi {
   return {
     async setUp(setUp) {
       const env = machineEnv({ ...setUp.scenario, costs: wallCosts() }, "host", clock, scheduler);
-      const machine = createHost(env, setUp.scenario.host, setUp.scenario.devices);
+      const { host, devices } = setUp.scenario;
+      const own = await loadOwnPolicies(setUp.scenario);
+      const machine = createHost(env, host, devices, own);
       const ports = openPorts(setUp);
       for (const [guest, port] of ports.entries()) machine.attach(guest, setUp.plans[guest]!, port);
       const flags = ports.map((port) => controlWord(port, CONTROL_HOST_PARKED));

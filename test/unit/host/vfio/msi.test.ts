@@ -122,7 +122,8 @@ describe("a process that goes away with an ioctl under way", () => {
 describe("cache retention", () => {
   it("never gives an irq back while its mode is on", () => {
     for (const reason of ["swap", "unset", "unwind"] as const) {
-      expect(CACHE_RETENTION.freesAfterTeardown(3, reason)).toBe(false);
+      const irq = { device: "rk", vector: 3, dynamic: true, idle: 0 };
+      expect(CACHE_RETENTION.freesAfterTeardown(irq, reason)).toBe(false);
     }
   });
 });
