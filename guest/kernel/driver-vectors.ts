@@ -1,9 +1,10 @@
 /** What a driver asks of its device's interrupts, whoever provides them (linux/pci.h, interrupt.h). */
 import type { IrqKind } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
+import type { IrqCore } from "./guest-irq.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import type { IrqHandler } from "./irq-table.ts";
-import { type IrqCore, IrqVectors } from "./irq-vectors.ts";
+import { IrqVectors } from "./irq-vectors.ts";
 import type { PciDevice } from "./pci-device.ts";
 import { UserVectors } from "./user-vectors.ts";
 
@@ -25,6 +26,16 @@ export interface DriverVectors {
   freeAll(): Process;
   cpuOffline(vcpu: number): Process;
   cpuOnline(vcpu: number): Process<number>;
+  /** /proc/irq/N/smp_affinity of a vector: 0 or a negative errno. */
+  setAffinity(vector: number, vcpus: readonly number[]): Process<number>;
+  /** The vector with this number in /proc/irq, or -1. */
+  vectorOf(number: number): number;
+  /** True if the vector's next interrupt moves it. */
+  isMovePending(vector: number): boolean;
+  /** An interrupt of `vector` is acknowledged: what moves with it moves. */
+  acknowledge(vector: number): Process;
+  /** Registers are written again after the function was reset. */
+  restore(): Process;
 }
 
 /** What drivers find of the kernel they run in, or of what stands in its place. */

@@ -13,7 +13,6 @@ const UNHANDLED = FATE["dropped-guest-unhandled"];
 const RESET = FATE["dropped-guest-reset"];
 const PENDING = FATE["pending-guest"];
 const COALESCED_IRR = FATE["coalesced-irr"];
-const COALESCED_EVENTFD = FATE["coalesced-eventfd"];
 /** Where an interrupt comes in that no vCPU takes. */
 const NO_SLOT = -1;
 /** Interrupts in one turn beyond which not every one is a latency sample; a power of two. */
@@ -189,20 +188,21 @@ export class GuestInterrupts {
   }
 
   /**
-   * A driver of the process's own is told of `tokens` tokens that one read of an eventfd took:
-   * the reading thread calls its handler, there is no vCPU and no interrupt controller.
+   * A driver of the process's own is told of a token that its loop has read from an eventfd: the
+   * reading thread calls the handler, there is no vCPU and no interrupt controller.
    */
-  direct(row: number, tokens: number, handler: IrqHandler): void {
+  direct(row: number, handler: IrqHandler): void {
     const { clock, costs } = this.#env;
+    const { sequence } = this.#vm;
     const now = clock.now();
-    const sequence = this.#vm.sequence.taken(row, tokens);
+    sequence.requested(row, true);
+    const number = sequence.taken(row, 1);
     if (!this.#accepting) {
-      this.#fates.count(row, RESET, tokens);
+      this.#fates.count(row, RESET);
       return;
     }
-    if (tokens > 1) this.#fates.count(row, COALESCED_EVENTFD, tokens - 1);
     if (handler.handleIrq(NO_SLOT)) {
-      this.#samples.ran(row, sequence, now, now, now);
+      this.#samples.ran(row, number, now, now, now);
       this.#fates.count(row, DELIVERED);
       this.delivered++;
     } else {

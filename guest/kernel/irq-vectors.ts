@@ -4,6 +4,7 @@ import { EINVAL, ENOSPC } from "../../src/base/errno.ts";
 import { type IrqKind, rowOf } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { Affinity, DriverVectors } from "./driver-vectors.ts";
+import type { GuestIrq, IrqCore } from "./guest-irq.ts";
 import {
   IoapicPin,
   type IrqChip,
@@ -12,13 +13,19 @@ import {
   NO_SLOT,
   SHUTDOWN_SLOT,
 } from "./irq-chip.ts";
-import type { IrqHandler, IrqTable } from "./irq-table.ts";
+import { IrqDomain } from "./irq-domain.ts";
+import { IrqMover } from "./irq-mover.ts";
+import type { IrqHandler } from "./irq-table.ts";
 import type { PciDevice } from "./pci-device.ts";
 import {
   PCI_CAP_ID_MSI,
   PCI_CAP_ID_MSIX,
+  PCI_COMMAND,
+  PCI_COMMAND_MEMORY,
   PCI_MSI_FLAGS,
   PCI_MSI_FLAGS_ENABLE,
+  PCI_MSI_FLAGS_QMASK,
+  PCI_MSI_FLAGS_QMASK_SHIFT,
   PCI_MSIX_FLAGS,
   PCI_MSIX_FLAGS_ENABLE,
   PCI_MSIX_FLAGS_MASKALL,
@@ -26,37 +33,21 @@ import {
   PCI_MSIX_TABLE,
   PCI_MSIX_TABLE_BIR,
 } from "./pci-regs.ts";
-import type { Slot, VectorMatrix } from "./vector-matrix.ts";
-
-/** What the irq core of one booted kernel shares between devices. */
-export interface IrqCore {
-  readonly matrix: VectorMatrix;
-  readonly table: IrqTable;
-  /** Ascending; changes with CPU hotplug. */
-  readonly online: readonly number[];
-}
-
-interface GuestIrq {
-  /** vCPUs of a managed irq; null for one that may go anywhere. */
-  readonly affinity: readonly number[] | null;
-  readonly row: number;
-  handler: IrqHandler | null;
-  slot: Slot;
-  /** Where it was before it moved: an interrupt may still be on its way there. */
-  oldSlot: Slot;
-}
 
 export class IrqVectors implements DriverVectors {
+  readonly device: string;
   readonly #dev: PciDevice;
-  readonly #core: IrqCore;
+  readonly #domain: IrqDomain;
   #mode: IrqKind | null = null;
   #chip: IrqChip | null = null;
+  #mover: IrqMover | null = null;
   #cap = 0;
   #irqs: GuestIrq[] = [];
 
   constructor(dev: PciDevice, core: IrqCore) {
+    this.device = dev.name;
     this.#dev = dev;
-    this.#core = core;
+    this.#domain = new IrqDomain(core, dev.name, dev.vm.remapping ?? null);
   }
 
   get mode(): IrqKind | null {
@@ -81,7 +72,7 @@ export class IrqVectors implements DriverVectors {
   *alloc(mode: IrqKind, affinity: Affinity): Process<number> {
     assert(this.#mode === null, "interrupt vectors are freed before others are allocated");
     if (mode === "msix") return yield* this.#allocMsix(affinity);
-    return mode === "msi" ? yield* this.#allocMsi() : yield* this.#allocIntx();
+    return yield* mode === "msi" ? this.#allocMsi(affinity) : this.#allocIntx();
   }
 
   /** msix_capability_init. */
@@ -101,13 +92,12 @@ export class IrqVectors implements DriverVectors {
     const enabled = flags | PCI_MSIX_FLAGS_ENABLE;
     yield* dev.write(cap + PCI_MSIX_FLAGS, 2, enabled | PCI_MSIX_FLAGS_MASKALL);
     if (this.#reserve("msix", affinity) !== 0) {
-      yield* dev.write(cap + PCI_MSIX_FLAGS, 2, flags);
+      const off = PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL;
+      yield* dev.write(cap + PCI_MSIX_FLAGS, 2, flags & ~off);
       return -ENOSPC;
     }
-    this.#cap = cap;
-    this.#chip = chip;
-    this.#mode = "msix";
-    for (let v = 0; v < affinity.length; v++) yield* chip.write(v, SHUTDOWN_SLOT);
+    this.#set("msix", chip, cap);
+    for (const irq of this.#irqs) yield* this.#domain.write(chip, irq, SHUTDOWN_SLOT);
     yield* dev.intx(false);
     // Entries may hold whatever a crashed kernel left: mask them before MaskAll goes.
     for (let v = 0; v < entries; v++) yield* chip.mask(v);
@@ -115,36 +105,55 @@ export class IrqVectors implements DriverVectors {
     return affinity.length;
   }
 
-  /** msi_capability_init. The vector is taken at once: without a mask bit there is no later. */
-  *#allocMsi(): Process<number> {
+  /** msi_capability_init. Only a guest that remaps interrupts gets more than one. */
+  *#allocMsi(affinity: Affinity): Process<number> {
     const dev = this.#dev;
     const cap = yield* dev.findCapability(PCI_CAP_ID_MSI);
     if (cap === 0) return -EINVAL;
     const flags = yield* dev.read(cap + PCI_MSI_FLAGS, 2);
-    const chip = new MsiCapability(dev, cap, flags);
+    const offered = 2 ** ((flags & PCI_MSI_FLAGS_QMASK) >> PCI_MSI_FLAGS_QMASK_SHIFT);
+    const count = this.#domain.isRemapped ? Math.min(affinity.length, offered) : 1;
+    const chip = new MsiCapability(dev, cap, flags, Math.ceil(Math.log2(count)));
     yield* dev.write(cap + PCI_MSI_FLAGS, 2, flags & ~PCI_MSI_FLAGS_ENABLE);
-    this.#reserve("msi", [null]);
-    const irq = this.#irqs[0]!;
-    if (!this.#place(irq, chip.level)) {
-      this.#irqs = [];
-      return -ENOSPC;
-    }
-    yield* chip.mask(0);
-    yield* chip.write(0, irq.slot);
+    yield* chip.maskAll(true);
+    if (this.#reserve("msi", affinity.slice(0, count)) !== 0) return -ENOSPC;
+    if (!(yield* this.#activate(chip))) return -ENOSPC;
     yield* dev.intx(false);
     yield* this.#setMsiEnable(cap, true);
-    this.#cap = cap;
-    this.#chip = chip;
-    this.#mode = "msi";
-    return 1;
+    this.#set("msi", chip, cap);
+    return count;
+  }
+
+  /** Without a mask bit vectors are taken at once: there is no later. False if there are none. */
+  *#activate(chip: MsiCapability): Process<boolean> {
+    for (const irq of this.#irqs) {
+      if (!chip.maskable) {
+        const vcpus = this.#domain.allowed(irq);
+        if (!(yield* this.#domain.place(irq, chip.level, vcpus))) {
+          yield* this.#forgetAll();
+          return false;
+        }
+      }
+      const slot = chip.maskable ? SHUTDOWN_SLOT : irq.slot;
+      yield* this.#domain.write(chip, irq, slot);
+    }
+    return true;
   }
 
   *#allocIntx(): Process<number> {
     this.#reserve("intx", [null]);
-    this.#chip = new IoapicPin(this.#dev);
-    this.#mode = "intx";
+    this.#set("intx", new IoapicPin(this.#dev), 0);
     yield* this.#dev.intx(true);
     return 1;
+  }
+
+  #set(mode: IrqKind, chip: IrqChip, cap: number): void {
+    this.#mode = mode;
+    this.#chip = chip;
+    this.#cap = cap;
+    const { device } = this;
+    const startup = (irq: GuestIrq): Process<number> => this.#startup(irq);
+    this.#mover = new IrqMover(this.#domain, chip, { device, startup });
   }
 
   *#setMsiEnable(cap: number, on: boolean): Process {
@@ -155,41 +164,29 @@ export class IrqVectors implements DriverVectors {
 
   /** Descriptors of all vectors, and the managed ones' bits: 0 or -ENOSPC and nothing. */
   #reserve(kind: IrqKind, affinity: Affinity): number {
+    const { matrix, irqNumbers } = this.#domain.core;
     const irqs: GuestIrq[] = [];
-    for (const [vector, mask] of affinity.entries()) {
-      if (mask !== null && this.#core.matrix.reserveManaged(mask) !== 0) {
-        for (const irq of irqs)
-          if (irq.affinity !== null) this.#core.matrix.removeManaged(irq.affinity);
+    for (const [vector, managed] of affinity.entries()) {
+      if (managed !== null && matrix.reserveManaged(managed) !== 0) {
+        for (const irq of irqs) this.#domain.forget(irq);
         return -ENOSPC;
       }
-      const row = rowOf(this.#dev.fn.rows, kind, vector);
-      irqs.push({ affinity: mask, row, handler: null, slot: NO_SLOT, oldSlot: NO_SLOT });
+      irqs.push({
+        vector,
+        number: kind === "intx" ? -1 : irqNumbers.take(),
+        managed,
+        row: rowOf(this.#dev.fn.rows, kind, vector),
+        entry: kind === "intx" ? -1 : this.#domain.takeEntry(vector),
+        handler: null,
+        slot: NO_SLOT,
+        oldSlot: NO_SLOT,
+        affinity: null,
+        pending: null,
+        isMoving: false,
+      });
     }
     this.#irqs = irqs;
     return 0;
-  }
-
-  /** Takes a vector for the irq on an online vCPU it may use; false if there is none. */
-  #place(irq: GuestIrq, level: boolean): boolean {
-    const { matrix, table, online } = this.#core;
-    const { affinity } = irq;
-    const slot =
-      affinity === null
-        ? matrix.alloc(online)
-        : matrix.allocManaged(affinity.filter((vcpu) => online.includes(vcpu)));
-    if (slot < 0) return false;
-    irq.slot = slot;
-    table.assign(slot, irq.row, level);
-    table.setHandler(slot, irq.handler);
-    return true;
-  }
-
-  #release(irq: GuestIrq): void {
-    const { matrix, table } = this.#core;
-    if (irq.slot === NO_SLOT) return;
-    table.setHandler(irq.slot, null);
-    matrix.free(irq.slot);
-    irq.slot = NO_SLOT;
   }
 
   /** request_irq: 0, or -ENOSPC without a vector. The irq may fire before this returns. */
@@ -197,27 +194,27 @@ export class IrqVectors implements DriverVectors {
     const irq = this.#irqs[vector]!;
     assert(irq.handler === null, () => `vector ${vector} is requested already`);
     irq.handler = handler;
-    if (this.#offline(irq)) return 0;
-    return yield* this.#startup(vector, irq);
+    if (this.#domain.isShutDown(irq)) return 0;
+    return yield* this.#startup(irq);
   }
 
-  /** A managed irq whose vCPUs are all offline waits for one of them. */
-  #offline(irq: GuestIrq): boolean {
-    return irq.affinity?.every((vcpu) => !this.#core.online.includes(vcpu)) ?? false;
-  }
-
-  /** irq_startup: activation writes the message, and starting up writes it again. */
-  *#startup(vector: number, irq: GuestIrq): Process<number> {
+  /**
+   * irq_startup: activation writes the message, and setting the affinity writes it again; where it
+   * is remapped only the first does.
+   */
+  *#startup(irq: GuestIrq): Process<number> {
     const chip = this.#chip!;
+    const domain = this.#domain;
     if (irq.slot === NO_SLOT) {
-      if (!this.#place(irq, chip.level)) {
+      if (!(yield* domain.place(irq, chip.level, domain.allowed(irq)))) {
         irq.handler = null;
         return -ENOSPC;
       }
-      yield* chip.write(vector, irq.slot);
-    } else this.#core.table.setHandler(irq.slot, irq.handler);
-    if (!chip.level) yield* chip.write(vector, irq.slot);
-    yield* chip.unmask(vector);
+      yield* domain.write(chip, irq, irq.slot);
+    } else domain.core.table.setHandler(irq.slot, irq.handler);
+    if (!chip.level && !domain.isRemapped) yield* domain.write(chip, irq, irq.slot);
+    yield* chip.unmask(irq.vector);
+    this.#mover!.started(irq);
     return 0;
   }
 
@@ -225,92 +222,108 @@ export class IrqVectors implements DriverVectors {
   *free(vector: number): Process {
     const irq = this.#irqs[vector]!;
     if (irq.handler === null) return;
+    yield* this.#mover!.settled(irq);
     irq.handler = null;
-    this.#forgetOldSlot(irq);
+    this.#domain.forgetOldSlot(irq);
     if (irq.slot === NO_SLOT) return;
-    this.#core.table.setHandler(irq.slot, null);
+    this.#domain.core.table.setHandler(irq.slot, null);
     yield* this.#chip!.mask(vector);
-    yield* this.#chip!.write(vector, NO_SLOT);
-    this.#release(irq);
+    yield* this.#domain.write(this.#chip!, irq, NO_SLOT);
+    yield* this.#domain.release(irq);
   }
 
-  /** pci_free_irq_vectors. */
+  /** pci_free_irq_vectors: pci_msix_shutdown or pci_msi_shutdown, then the descriptors go. */
   *freeAll(): Process {
     const mode = this.#mode;
+    const chip = this.#chip;
     if (mode === null) return;
     const dev = this.#dev;
     if (mode === "msix") {
-      for (let v = 0; v < this.#irqs.length; v++) yield* this.#chip!.mask(v);
+      for (const { vector } of this.#irqs) yield* chip!.mask(vector);
       const flags = yield* dev.read(this.#cap + PCI_MSIX_FLAGS, 2);
-      const off = PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL;
-      yield* dev.write(this.#cap + PCI_MSIX_FLAGS, 2, flags & ~off);
+      yield* dev.write(this.#cap + PCI_MSIX_FLAGS, 2, flags & ~PCI_MSIX_FLAGS_ENABLE);
     } else if (mode === "msi") yield* this.#setMsiEnable(this.#cap, false);
     if (mode !== "intx") yield* dev.intx(true);
-    for (const irq of this.#irqs) {
-      this.#release(irq);
-      if (irq.affinity !== null) this.#core.matrix.removeManaged(irq.affinity);
-    }
-    this.#irqs = [];
+    if (chip instanceof MsiCapability) yield* chip.maskAll(false);
+    yield* this.#forgetAll();
     this.#chip = null;
+    this.#mover = null;
     this.#mode = null;
   }
 
-  /** fixup_irqs of one vCPU that has just left `online`: its irqs move, or are shut down. */
+  *#forgetAll(): Process {
+    for (const irq of this.#irqs) {
+      yield* this.#domain.release(irq);
+      this.#domain.forget(irq);
+    }
+    this.#irqs = [];
+  }
+
+  /** The vector with this number in /proc/irq, or -1. */
+  vectorOf(number: number): number {
+    return this.#irqs.findIndex((irq) => irq.number === number);
+  }
+
+  *setAffinity(vector: number, vcpus: readonly number[]): Process<number> {
+    const irq = this.#irqs[vector];
+    return irq === undefined ? -EINVAL : yield* this.#mover!.setAffinity(irq, vcpus);
+  }
+
+  /** True if the vector's next interrupt moves it. */
+  isMovePending(vector: number): boolean {
+    const irq = this.#irqs[vector];
+    return irq !== undefined && irq.pending !== null && irq.slot !== NO_SLOT;
+  }
+
+  /** An interrupt of `vector` is acknowledged: what moves with it moves. */
+  *acknowledge(vector: number): Process {
+    const irq = this.#irqs[vector];
+    if (irq !== undefined) yield* this.#mover!.interrupt(irq);
+  }
+
   *cpuOffline(vcpu: number): Process {
-    for (const [vector, irq] of this.#irqs.entries()) {
-      if (irq.slot === NO_SLOT || irq.slot >> 8 !== vcpu) continue;
-      if (this.#offline(irq)) yield* this.#shutdown(vector, irq);
-      else yield* this.#move(vector, irq);
-    }
+    if (this.#mover !== null) yield* this.#mover.cpuOffline(this.#irqs, vcpu);
   }
 
-  /** irq_restore_affinity_of_irq: a managed irq that was shut down starts again. */
   *cpuOnline(vcpu: number): Process<number> {
-    for (const [vector, irq] of this.#irqs.entries()) {
-      if (irq.handler === null || irq.slot !== NO_SLOT) continue;
-      if (irq.affinity?.includes(vcpu) !== true) continue;
-      const started = yield* this.#startup(vector, irq);
-      if (started < 0) return started;
-    }
-    return 0;
+    return this.#mover === null ? 0 : yield* this.#mover.cpuOnline(this.#irqs, vcpu);
   }
 
-  /** irq_shutdown_and_deactivate: masked by the hotplug core and again by the shutdown. */
-  *#shutdown(vector: number, irq: GuestIrq): Process {
+  /** pci_restore_msi_state, after the function was reset with its vectors in use. */
+  *restore(): Process {
+    if (this.#mode === "msix") yield* this.#restoreMsix();
+    else if (this.#chip instanceof MsiCapability) yield* this.#restoreMsi(this.#chip);
+  }
+
+  /** __pci_restore_msix_state. Recordings of 6.12: it turns memory decoding on around the table. */
+  *#restoreMsix(): Process {
+    const dev = this.#dev;
     const chip = this.#chip!;
-    yield* chip.mask(vector);
-    yield* chip.mask(vector);
-    yield* chip.write(vector, NO_SLOT);
-    this.#release(irq);
+    yield* dev.intx(false);
+    const flags = yield* dev.read(this.#cap + PCI_MSIX_FLAGS, 2);
+    const on = flags | PCI_MSIX_FLAGS_ENABLE;
+    yield* dev.write(this.#cap + PCI_MSIX_FLAGS, 2, on | PCI_MSIX_FLAGS_MASKALL);
+    const command = yield* dev.read(PCI_COMMAND, 2);
+    yield* dev.write(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
+    for (const irq of this.#irqs) {
+      // An entry that is unmasked is masked while its message changes.
+      const isLive = irq.slot !== NO_SLOT;
+      if (isLive) yield* chip.mask(irq.vector);
+      yield* this.#domain.write(chip, irq, irq.slot);
+      if (isLive) yield* chip.unmask(irq.vector);
+      yield* isLive ? chip.unmask(irq.vector) : chip.mask(irq.vector);
+    }
+    yield* dev.write(PCI_COMMAND, 2, command);
+    yield* dev.write(this.#cap + PCI_MSIX_FLAGS, 2, on & ~PCI_MSIX_FLAGS_MASKALL);
   }
 
-  /**
-   * migrate_one_irq. With both vCPU and vector new, the message is written in two steps
-   * (msi_set_affinity), so that a torn one still names a vector the kernel knows.
-   */
-  *#move(vector: number, irq: GuestIrq): Process {
-    const chip = this.#chip!;
-    const from = irq.slot;
-    yield* chip.mask(vector);
-    this.#forgetOldSlot(irq);
-    if (!this.#place(irq, chip.level)) {
-      yield* chip.unmask(vector);
-      return;
-    }
-    this.#core.matrix.free(from);
-    irq.oldSlot = from;
-    const between = (from & ~0xff) | (irq.slot & 0xff);
-    if (between !== from && between !== irq.slot) yield* chip.write(vector, between);
-    yield* chip.write(vector, irq.slot);
-    yield* chip.unmask(vector);
-  }
-
-  /** The vector it had before the last move may have been given to another irq since. */
-  #forgetOldSlot(irq: GuestIrq): void {
-    const { table } = this.#core;
-    if (irq.oldSlot !== NO_SLOT && table.rows[irq.oldSlot] === irq.row) {
-      table.setHandler(irq.oldSlot, null);
-    }
-    irq.oldSlot = NO_SLOT;
+  /** __pci_restore_msi_state. */
+  *#restoreMsi(chip: MsiCapability): Process {
+    yield* this.#dev.intx(false);
+    yield* this.#setMsiEnable(this.#cap, false);
+    const irq = this.#irqs[0]!;
+    yield* this.#domain.write(chip, irq, irq.slot);
+    yield* chip.restoreMask();
+    yield* this.#setMsiEnable(this.#cap, true);
   }
 }

@@ -1,5 +1,6 @@
 /** Interrupt vectors of a driver that runs in the process itself, with no kernel between. */
 import { assert } from "../../src/base/assert.ts";
+import { EINVAL } from "../../src/base/errno.ts";
 import { type IrqKind, rowOf } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { UserInterrupts } from "../vmm/types.ts";
@@ -49,7 +50,7 @@ export class UserVectors implements DriverVectors {
   *request(vector: number, handler: IrqHandler): Process<number> {
     const row = rowOf(this.#dev.fn.rows, this.#mode!, vector);
     const interrupts = this.#interrupts;
-    return yield* this.#user.request(vector, (tokens) => interrupts.direct(row, tokens, handler));
+    return yield* this.#user.request(vector, () => interrupts.direct(row, handler));
   }
 
   *free(vector: number): Process {
@@ -70,4 +71,23 @@ export class UserVectors implements DriverVectors {
     yield* this.cpuOffline(vcpu);
     return 0;
   }
+
+  /** Nobody writes /proc/irq of a thread that polls. */
+  *setAffinity(vector: number, _vcpus: readonly number[]): Process<number> {
+    yield* this.acknowledge(vector);
+    return -EINVAL;
+  }
+
+  vectorOf(_number: number): number {
+    return -1;
+  }
+
+  isMovePending(_vector: number): boolean {
+    return false;
+  }
+
+  *acknowledge(_vector: number): Process {}
+
+  /** vfio restores what it reset. */
+  *restore(): Process {}
 }

@@ -98,6 +98,45 @@ export class VectorMatrix {
     return (best << 8) | vector;
   }
 
+  /**
+   * Takes the vector that somebody else has chosen; false if it is no vector for devices or not
+   * free. Which vectors stand for reserved managed ones is a choice, too: those make way.
+   */
+  take(slot: Slot, isManaged: boolean): boolean {
+    const vcpu = slot >> 8;
+    const vector = slot & 0xff;
+    if (vcpu >= this.vcpus || vector < FIRST_EXTERNAL_VECTOR || vector >= FIRST_SYSTEM_VECTOR) {
+      return false;
+    }
+    const state = this.#state[slot]!;
+    if ((state & (ALLOCATED | SYSTEM)) !== 0) return false;
+    if (isManaged && state === FREE && !this.#swapManaged(vcpu, vector)) return false;
+    if (!isManaged && state === MANAGED && !this.#evictManaged(vcpu, vector)) return false;
+    if (isManaged) {
+      this.#state[slot] = MANAGED | ALLOCATED;
+      this.#managedTaken[vcpu]!++;
+    } else this.#claim(vcpu, vector, ALLOCATED);
+    return true;
+  }
+
+  /** A reserved bit of `vcpu` becomes that of `vector`. */
+  #swapManaged(vcpu: number, vector: number): boolean {
+    const reserved = this.#find(vcpu, MANAGED);
+    if (reserved < 0) return false;
+    this.#state[vcpu * 256 + reserved] = FREE;
+    this.#state[vcpu * 256 + vector] = MANAGED;
+    return true;
+  }
+
+  /** The reserved bit of `vector` becomes another one's. */
+  #evictManaged(vcpu: number, vector: number): boolean {
+    const free = this.#firstFree(vcpu);
+    if (free < 0) return false;
+    this.#state[vcpu * 256 + free] = MANAGED;
+    this.#state[vcpu * 256 + vector] = FREE;
+    return true;
+  }
+
   /** irq_matrix_free: a managed vector stays reserved. */
   free(slot: Slot): void {
     const state = this.#state[slot]!;
