@@ -44,6 +44,7 @@ export function expectThat(condition: boolean, what: () => string): void {
 }
 
 export class FuzzBed {
+  readonly spec: HostSpec;
   readonly clock = new VirtualClock();
   readonly scheduler = new Scheduler(this.clock);
   readonly host: HostMachine;
@@ -52,6 +53,7 @@ export class FuzzBed {
   #retry = false;
 
   constructor(spec: HostSpec, devices: readonly DeviceSpec[], plant: Plant = {}) {
+    this.spec = spec;
     this.#plant = plant;
     const env = {
       clock: this.clock,

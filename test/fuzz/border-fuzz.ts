@@ -10,6 +10,7 @@ import { heldBytes } from "./held-bytes.ts";
 import { HonestGuest } from "./honest-guest.ts";
 import { HostileGuest } from "./hostile-guest.ts";
 import { HostileRequests } from "./hostile-requests.ts";
+import { checkAsAtBoot, poolState } from "./pool-invariants.ts";
 
 /** Slots of one machine's life; a finding is replayed within seconds. */
 export const EPISODE_SLOTS = 50_000;
@@ -19,6 +20,8 @@ const AUDIT_EVERY = 32;
 const ACTIVATIONS_MAX = 5_000_000;
 /** Descriptors, VMs and samples that a process may have add up to less. */
 const GROWTH_MAX_BYTES = 12 * 2 ** 20;
+/** Unbinding a device that nobody has open. */
+const UNBIND_NS = 1e6;
 const HONEST = 0;
 const HOSTILE = 1;
 
@@ -33,6 +36,7 @@ const HOSTILE_DEVICES: readonly DeviceSpec[] = [
   { name: "h-e1000e", model: "e1000e", msixVectors: 5, msiVectors: 1 },
   { name: "h-rocker", model: "rocker", msixVectors: 16, msiVectors: 0 },
 ];
+const DEVICES = [...HONEST_DEVICES, ...HOSTILE_DEVICES];
 const HOSTILE_PATHS = HOSTILE_DEVICES.map(({ name }) => `/dev/vfio/${name}`);
 const OTHER_PATHS = ["/dev/null", "/dev/vfio/rocker", "/dev/vfio/", "/dev/vfio/__proto__", ""];
 
@@ -65,8 +69,8 @@ class Episode {
   constructor(seed: number, episode: number, plant: Plant | undefined) {
     const random = Prng.stream(seed, `episode ${episode}`);
     this.#random = random;
-    this.#bed = new FuzzBed(hostOf(random), [...HONEST_DEVICES, ...HOSTILE_DEVICES], plant);
-    this.#boot = this.#pool();
+    this.#bed = new FuzzBed(hostOf(random), DEVICES, plant);
+    this.#boot = poolState(this.#bed.host, this.#bed.spec);
     this.#honest = new HonestGuest(this.#bed, this.#bed.attach("honest", HONEST_DEVICES));
     const guest = this.#bed.attach("hostile", HOSTILE_DEVICES, 40);
     const requests = new HostileRequests(random, HOSTILE_PATHS, OTHER_PATHS);
@@ -145,8 +149,10 @@ class Episode {
     this.#honest.audit(this.#report(HONEST));
     host.exit(HONEST, "done");
     this.#rest();
-    const pool = this.#pool();
-    expectThat(pool === this.#boot, () => `the pool at boot and now: ${this.#boot} ${pool}`);
+    // Some kernels keep a block of LPIs for a device until its driver goes.
+    for (const { name } of DEVICES) host.unbind(name);
+    this.#bed.sleep(UNBIND_NS);
+    checkAsAtBoot(host, this.#bed.spec, DEVICES, this.#boot);
   }
 
   #rest(): void {
@@ -159,22 +165,16 @@ class Episode {
   #report(guest: number): HostReport["guests"][number] {
     return this.#bed.host.report().guests[guest]!;
   }
-
-  /** What the pool holds, as a text to compare; how often things happened is left out. */
-  #pool(): string {
-    const { irqs, lines, matrix, tables } = this.#bed.host.inspectPool();
-    const counts = matrix === null ? null : [matrix.globalAvailable, matrix.globalReserved];
-    return JSON.stringify({ irqs, lines, counts, tables });
-  }
 }
 
 function hostOf(random: Prng): HostSpec {
   const pick = <T>(...from: readonly T[]): T => from[random.nextBelow(from.length)]!;
+  const platform = pick("x86-vtd", "x86-vtd", "x86-amd", "x86-flat", "arm64-its", "arm64-v2m");
   return {
-    kernel: pick("linux-6.1", "linux-6.12"),
-    platform: pick("x86-vtd", "x86-vtd", "x86-flat"),
+    kernel: pick("linux-6.1", "linux-6.12", "linux-7.2"),
+    platform,
     cpus: pick(1, 2),
-    irtes: 65_536,
+    irtes: platform === "x86-amd" ? 512 : 65_536,
     vectorsPerCpu: 201,
     retention: "cache",
     nointxmask: random.nextBelow(4) === 0,

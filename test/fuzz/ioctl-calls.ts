@@ -1,6 +1,6 @@
 /** Steps as system calls, each with the errors that the kernel can return there. */
 import { errnoName } from "../../src/base/errno.ts";
-import type { DeviceSpec } from "../../src/scenario/types.ts";
+import type { DeviceSpec, Platform } from "../../src/scenario/types.ts";
 import {
   encodeIrqfd,
   encodeRouting,
@@ -72,13 +72,15 @@ function allows(...errors: string[]): Call["judge"] {
     ret >= 0 || errors.includes(errnoName(ret)) ? null : `${errnoName(ret)} cannot come from here`;
 }
 
-/** What SET_IRQS may return, from the argument alone. */
-function judgeSet(step: SetStep, count: number): Call["judge"] {
+/** What SET_IRQS may return, from the argument and the platform alone. */
+function judgeSet(step: SetStep, count: number, platform: Platform): Call["judge"] {
   const { index, data, start, fds } = step;
   const errors = ["EINVAL", "ENOTTY", "EBADF"];
   const arms = data === "eventfd" && index <= 2;
   if (step.extra > 0) errors.push("EFAULT");
   if (arms) errors.push("ENOSPC");
+  // Without an LPI a device has no interrupts, or since 6.16 no MSI domain.
+  if (arms && platform === "arm64-its") errors.push("ENOMEM", "ENODEV");
   if (arms && start + count === 0 && index > 0) errors.push("ERANGE");
   if (arms && index === 0) errors.push("EBUSY", "ENODEV");
   if (data === "eventfd" && fds.length === 0 && start === 0) errors.push("ERANGE");
@@ -101,7 +103,7 @@ function setCall(guest: IoctlGuest, step: SetStep, device: string): Call {
   const flags = DATA[data] | ACTION[action];
   const arg = encodeIrqSet({ argsz, flags, index, start, count }, bytes);
   const body = { op: "ioctl", fd: guest.fdOf(device), cmd: VFIO_DEVICE_SET_IRQS, arg } as const;
-  return { body, judge: judgeSet(step, count) };
+  return { body, judge: judgeSet(step, count, guest.bed.spec.platform) };
 }
 
 function openCall(guest: IoctlGuest, path: string, kind: "vfio" | "kvm", name: string): Call {

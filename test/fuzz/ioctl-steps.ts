@@ -1,6 +1,6 @@
 /** Sequences of system calls as plain data: what fast-check generates, shrinks and prints. */
 import fc from "fast-check";
-import type { HostSpec } from "../../src/scenario/types.ts";
+import type { HostSpec, KernelBug } from "../../src/scenario/types.ts";
 
 /** Numbers that select are taken modulo what there is to select from when the step comes. */
 interface OfGuest {
@@ -233,12 +233,17 @@ export interface Life {
   readonly steps: readonly Step[];
 }
 
+const PLATFORMS = ["x86-vtd", "x86-amd", "x86-flat", "arm64-its", "arm64-v2m"] as const;
+
 const host: fc.Arbitrary<HostSpec> = fc.record({
-  kernel: fc.constantFrom("linux-6.12" as const, "linux-6.1" as const),
-  platform: fc.constantFrom("x86-vtd" as const, "x86-amd" as const, "x86-flat" as const),
+  kernel: fc.constantFrom<HostSpec["kernel"][]>("linux-6.12", "linux-6.1", "linux-7.2"),
+  platform: fc.constantFrom<HostSpec["platform"][]>(...PLATFORMS),
+  fixed: fc.constantFrom<KernelBug[][]>([], ["its-msi-frees-part", "its-prepare-marks-shared"]),
   cpus: fc.constantFrom(1, 2),
   // 21 remapping entries and 10 vectors are the machine's own: what is left is soon used up.
   irtes: fc.constantFrom(64, 32, 1024),
+  // Three LPIs are the machine's own.
+  lpis: fc.constantFrom(57_344, 24, 40),
   vectorsPerCpu: fc.constantFrom(201, 12, 24),
   retention: fc.constant("cache" as const),
   nointxmask: fc.boolean(),
