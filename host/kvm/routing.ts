@@ -8,16 +8,42 @@ const KVM_IRQCHIP_IOAPIC = 2;
 
 /** Where a GSI leads: one MSI message, or a pin of the IOAPIC; PIC pins are left out. */
 export type GsiTarget =
-  | { readonly kind: "msi"; readonly vcpu: number; readonly vector: number }
+  | {
+      readonly kind: "msi";
+      readonly vcpu: number;
+      readonly vector: number;
+      /** It names one vCPU, and is an interrupt that may be posted. */
+      readonly single: boolean;
+    }
   | { readonly kind: "ioapic"; readonly pin: number };
 
-/** kvm_set_msi_irq: destination ID is address bits 19:12, vector is data bits 7:0. */
+/** Address bit 2: the destination is a set of logical IDs. */
+const LOGICAL_DESTINATION = 1 << 2;
+const BROADCAST = 0xff;
+/** Data bits 10:8: fixed is 0, lowest priority 1; SMI, NMI, INIT and ExtINT are above. */
+const LOWEST_PRIORITY = 1;
+
+/**
+ * kvm_set_msi_irq: destination ID is address bits 19:12, vector is data bits 7:0. With a logical
+ * destination one or several vCPUs may be meant; it counts as several.
+ */
 export function msiTarget(addressLo: number, data: number): GsiTarget {
-  return { kind: "msi", vcpu: (addressLo >>> 12) & 0xff, vector: data & 0xff };
+  const vcpu = (addressLo >>> 12) & 0xff;
+  const isInterrupt = ((data >>> 8) & 7) <= LOWEST_PRIORITY;
+  const single = isInterrupt && (addressLo & LOGICAL_DESTINATION) === 0 && vcpu !== BROADCAST;
+  return { kind: "msi", vcpu, vector: data & 0xff, single };
 }
 
 export class GsiRouting {
   #targets: ReadonlyMap<number, GsiTarget> = defaultTargets();
+  /** False with a split irqchip: there are no pins to lead to. */
+  #hasChips = true;
+
+  /** kvm_setup_empty_irq_routing, for a split irqchip. */
+  split(): void {
+    this.#targets = new Map();
+    this.#hasChips = false;
+  }
 
   target(gsi: number): GsiTarget | null {
     return this.#targets.get(gsi) ?? null;
@@ -45,6 +71,7 @@ export class GsiRouting {
       const kind = route.type === "msi" ? "msi" : route.irqchip;
       if (kinds.has("msi") || kinds.has(kind) || (kind === "msi" && kinds.size > 0)) return -EINVAL;
       seen.set(route.gsi, kinds.add(kind));
+      if (route.type === "irqchip" && !this.#hasChips) return -EINVAL;
       if (route.type === "msi") targets.set(route.gsi, msiTarget(route.addressLo, route.data));
       else if (route.irqchip > KVM_IRQCHIP_IOAPIC) return -EINVAL;
       else if (route.irqchip === KVM_IRQCHIP_IOAPIC) {

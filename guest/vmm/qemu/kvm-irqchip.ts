@@ -2,9 +2,12 @@
 import { ENOSPC } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
 import {
+  encodeEnableCap,
   encodeIoapic,
   encodeIrqfd,
   encodeRouting,
+  KVM_CAP_SPLIT_IRQCHIP,
+  KVM_ENABLE_CAP,
   KVM_IRQFD,
   KVM_IRQFD_FLAG_DEASSIGN,
   KVM_IRQFD_FLAG_RESAMPLE,
@@ -69,6 +72,13 @@ export class KvmIrqchip {
     this.#legacy = isSplit ? [] : legacyRoutes();
     if (isSplit) for (const route of pinRoutes()) this.#msi.set(route.gsi, route);
     this.#usedGsis = new Set([...this.#legacy.map(({ gsi }) => gsi), ...this.#msi.keys()]);
+  }
+
+  /** kvm_irqchip_create with split=on; with the whole irqchip in the kernel it is there already. */
+  *create(): Process {
+    if (!this.isSplit) return;
+    const arg = encodeEnableCap(KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
+    yield* this.#ioctl("kvm_enable_cap", KVM_ENABLE_CAP, arg);
   }
 
   /** kvm_irqchip_add_msi_route: a GSI, or -ENOSPC; the kernel learns of it with the next commit. */

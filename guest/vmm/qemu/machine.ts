@@ -141,6 +141,7 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
       if (this.#kvmFd < 0) throw new RealizeError(`/dev/kvm: ${errnoName(this.#kvmFd)}`);
       const { hasKernelIoapic } = profile.irqchip;
       kvm = new KvmIrqchip(this.#sys, this.#kvmFd, this.#counters, !hasKernelIoapic);
+      yield* kvm.create();
       yield* kvm.commitRoutes();
     }
     return {

@@ -77,18 +77,17 @@ const IRQCHIPS: Readonly<Record<IrqchipProfile["kind"], IrqchipProfile>> = {
   none: { kind: "none", hasKvm: false, hasKernelIoapic: false },
 };
 
-const BYPASS: Readonly<Record<GuestSpec["path"], KvmBypass>> = {
-  irqfd: { intx: true, msi: true, msix: true },
-  userspace: { intx: false, msi: false, msix: false },
-};
+const ALL: KvmBypass = { intx: true, msi: true, msix: true };
+const NONE: KvmBypass = { intx: false, msi: false, msix: false };
 
 /** The QEMU that a guest is to run on. */
 export function qemuProfile(spec: GuestSpec): QemuProfile {
-  const kind = spec.irqchip ?? (spec.path === "irqfd" ? "full" : "none");
+  const bypass = spec.path === "userspace" ? NONE : ALL;
+  const kind = spec.irqchip ?? (bypass.msix ? "full" : "none");
   return {
     ...VERSIONS[spec.vmmVersion],
     irqchip: IRQCHIPS[kind],
-    bypass: BYPASS[spec.path],
+    bypass,
     intremap: spec.intremap ?? false,
   };
 }
