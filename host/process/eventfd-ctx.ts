@@ -14,6 +14,8 @@ export interface EventfdListener {
   hangup(): void;
 }
 
+const NO_TOKENS = -1;
+
 /** What an eventfd needs of the process it belongs to. */
 export type EventfdHome = Pick<HostPort, "eventfds" | "guestPoll" | "wakeGuest">;
 
@@ -31,8 +33,14 @@ export class EventfdCtx {
   #first: EventfdListener | null = null;
   #references = 1;
   #open = true;
-  /** Tokens signalled into the counter; userspace may have read them since. */
+  /**
+   * Tokens signalled into the counter; userspace may have read them since. NO_TOKENS: it held
+   * something when a listener came, whose tokens the listener took.
+   */
   #counted = 0;
+  /** Whose the last of them is. */
+  #countedRow = -1;
+  #countedMeter: DeviceMeter | null = null;
 
   /** Starts with the descriptor's reference; `free` is called when the last one is dropped. */
   constructor(slot: number, home: EventfdHome, free: (ctx: EventfdCtx) => void) {
@@ -72,17 +80,39 @@ export class EventfdCtx {
     this.#first = this.#listeners[0]!;
   }
 
+  /** eventfd_ctx_remove_wait_queue: who leaves takes what the counter holds. */
   removeListener(listener: EventfdListener): void {
     const at = this.#listeners.indexOf(listener);
     if (at >= 0) this.#listeners.splice(at, 1);
     this.#first = this.#listeners[0] ?? null;
+    if (this.#counted !== NO_TOKENS) return;
+    this.#counted = 0;
+    this.#home.eventfds.read(this.slot);
+  }
+
+  /**
+   * A listener that has just been added looks whether it came too late (vfs_poll): if the counter
+   * is not zero it is signalled once, with the tokens there are, and the count stays.
+   */
+  signalPending(listener: EventfdListener): void {
+    const count = this.#home.eventfds.count(this.slot);
+    if (count === 0n) return;
+    const tokens = Math.min(Number(count), Math.max(this.#counted, 0));
+    const [row, meter] = [this.#countedRow, this.#countedMeter];
+    this.#counted = NO_TOKENS;
+    if (tokens === 0 || meter === null) {
+      listener.signalled(-1, null);
+      return;
+    }
+    meter.recalled(row, tokens);
+    listener.signalled(row, meter);
   }
 
   /** eventfd_signal with the token of `row`, or with none (-1, null). Hot path. */
   signal(row: number, meter: DeviceMeter | null): void {
     const home = this.#home;
     if (this.#first !== null) {
-      if (this.#counted > 0) this.#takeCount(row, meter);
+      if (this.#counted !== 0) this.#takeCount(row, meter);
       this.#notify(row, meter);
       return;
     }
@@ -97,6 +127,8 @@ export class EventfdCtx {
     }
     if (meter === null) return;
     this.#counted++;
+    this.#countedRow = row;
+    this.#countedMeter = meter;
     meter.sent(row);
   }
 
@@ -109,7 +141,7 @@ export class EventfdCtx {
 
   /** eventfd_ctx_do_read in the wake-up: older tokens in the counter go with this one. */
   #takeCount(row: number, meter: DeviceMeter | null): void {
-    const older = Math.min(this.#home.eventfds.read(this.slot), this.#counted);
+    const older = Math.min(this.#home.eventfds.read(this.slot), Math.max(this.#counted, 0));
     this.#counted = 0;
     if (older > 0) meter?.tookBack(row, older);
   }

@@ -1,5 +1,12 @@
 /** Names of the ioctls this kernel knows, for reports. */
-import { KVM_IRQFD, KVM_SET_GSI_ROUTING, KVM_SET_IRQCHIP } from "../../src/uapi/kvm.ts";
+import {
+  KVM_CHECK_EXTENSION,
+  KVM_CREATE_IRQCHIP,
+  KVM_ENABLE_CAP,
+  KVM_IRQFD,
+  KVM_SET_GSI_ROUTING,
+  KVM_SET_IRQCHIP,
+} from "../../src/uapi/kvm.ts";
 import {
   VFIO_DEVICE_GET_INFO,
   VFIO_DEVICE_GET_IRQ_INFO,
@@ -16,6 +23,9 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [VFIO_DEVICE_RESET, "VFIO_DEVICE_RESET"],
   [KVM_IRQFD, "KVM_IRQFD"],
   [KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING"],
+  [KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION"],
+  [KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP"],
+  [KVM_ENABLE_CAP, "KVM_ENABLE_CAP"],
   [KVM_SET_IRQCHIP, "KVM_SET_IRQCHIP"],
 ]);
 

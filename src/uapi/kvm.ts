@@ -5,6 +5,18 @@ export const KVM_SET_GSI_ROUTING = 0x4008ae6a;
 export const KVM_IRQFD = 0x4020ae76;
 /** _IOR(KVMIO, 0x63, struct kvm_irqchip): the argument is read, in spite of its name. */
 export const KVM_SET_IRQCHIP = 0x8208ae63;
+/** _IO(KVMIO, 0x03), _IO(KVMIO, 0x60), _IOW(KVMIO, 0xa3, struct kvm_enable_cap). */
+export const KVM_CHECK_EXTENSION = 0xae03;
+export const KVM_CREATE_IRQCHIP = 0xae60;
+export const KVM_ENABLE_CAP = 0x4068aea3;
+/** struct kvm_enable_cap {cap, flags, args[4], pad[64]}. */
+export const KVM_ENABLE_CAP_SIZE = 104;
+
+export const KVM_CAP_IRQCHIP = 0;
+export const KVM_CAP_IRQ_ROUTING = 25;
+export const KVM_CAP_IRQFD = 32;
+export const KVM_CAP_IRQFD_RESAMPLE = 82;
+export const KVM_CAP_SPLIT_IRQCHIP = 121;
 
 export const KVM_IRQFD_FLAG_DEASSIGN = 1 << 0;
 export const KVM_IRQFD_FLAG_RESAMPLE = 1 << 1;
@@ -44,6 +56,22 @@ export interface KvmIrqfd {
 export type KvmRoute =
   | { gsi: number; type: "msi"; addressLo: number; addressHi: number; data: number }
   | { gsi: number; type: "irqchip"; irqchip: number; pin: number };
+
+/** KVM_CHECK_EXTENSION's argument, which is the number itself. */
+export function encodeCapability(cap: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, cap, true);
+  return bytes;
+}
+
+/** struct kvm_enable_cap with one argument. */
+export function encodeEnableCap(cap: number, arg: number): Uint8Array {
+  const bytes = new Uint8Array(KVM_ENABLE_CAP_SIZE);
+  const out = new DataView(bytes.buffer);
+  out.setUint32(0, cap, true);
+  out.setUint32(8, arg, true);
+  return bytes;
+}
 
 export function encodeIrqfd(irqfd: KvmIrqfd): Uint8Array {
   const bytes = new Uint8Array(KVM_IRQFD_SIZE);
