@@ -41,7 +41,7 @@ async function run(tree: ScratchTree, mutants: readonly Mutant[], count: number)
   let programs = 0;
   for (const mutant of mutants) {
     if (programs === count) break;
-    const source = readFileSync(join(ROOT, mutant.file), "utf8");
+    const source = readFileSync(join(tree.path, mutant.file), "utf8");
     const trial = await tree.try(mutant.file, applyMutation(source, mutant));
     if (trial.verdict !== "invalid") programs++;
     results.push({ ...mutant, ...trial });
@@ -84,9 +84,9 @@ function print({ seed, sites, totals, results }: ReturnType<typeof summary>): vo
 }
 
 async function mutate({ count, seed, only, json }: Options): Promise<number> {
-  const mutants = shuffledMutants(ROOT, only, seed);
-  progress(`seed ${seed}, ${count} mutants of ${mutants.length} sites in ${only.join(" ")}`);
   const tree = new ScratchTree(ROOT);
+  const mutants = shuffledMutants(tree.path, only, seed);
+  progress(`seed ${seed}, ${count} mutants of ${mutants.length} sites in ${only.join(" ")}`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       tree.remove();

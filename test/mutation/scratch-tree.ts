@@ -47,19 +47,20 @@ interface VitestReport {
 }
 
 export class ScratchTree {
+  /** Where the copy is; the tree may change meanwhile. */
+  readonly path: string;
   readonly #root: string;
-  readonly #path: string;
   #limitMs = Number.POSITIVE_INFINITY;
   #running: (() => void) | null = null;
 
   /** Copies what the tests need from `root`, whose packages are used where they are. */
   constructor(root: string) {
     this.#root = root;
-    this.#path = mkdtempSync(join(tmpdir(), "mutants-"));
+    this.path = mkdtempSync(join(tmpdir(), "mutants-"));
     for (const name of ["src", "host", "guest", "test", "package.json", "tsconfig.json"]) {
-      cpSync(join(root, name), join(this.#path, name), { recursive: true });
+      cpSync(join(root, name), join(this.path, name), { recursive: true });
     }
-    symlinkSync(join(root, "node_modules"), join(this.#path, "node_modules"));
+    symlinkSync(join(root, "node_modules"), join(this.path, "node_modules"));
   }
 
   /** The tests without any change: they have to pass, else every mutant would be killed. */
@@ -75,7 +76,7 @@ export class ScratchTree {
 
   /** Runs the tests with `file` as `text`; the file is put back. */
   async try(file: string, text: string): Promise<Trial> {
-    const path = join(this.#path, file);
+    const path = join(this.path, file);
     const original = readFileSync(path);
     const start = performance.now();
     writeFileSync(path, text);
@@ -92,7 +93,7 @@ export class ScratchTree {
   /** Ends what runs, and takes the copy away. */
   remove(): void {
     this.#running?.();
-    rmSync(this.#path, { recursive: true, force: true });
+    rmSync(this.path, { recursive: true, force: true });
   }
 
   #compile(): Promise<number | null> {
@@ -101,7 +102,7 @@ export class ScratchTree {
   }
 
   #test(mutated: string): Promise<number | null> {
-    rmSync(join(this.#path, REPORT), { force: true });
+    rmSync(join(this.path, REPORT), { force: true });
     const config = ["--config", "test/mutation/vitest.config.ts"];
     const reporter = ["--reporter=json", `--outputFile=${REPORT}`];
     const args = ["run", ...config, ...reporter];
@@ -112,7 +113,7 @@ export class ScratchTree {
   #run(tool: string, args: readonly string[], env: Record<string, string>): Promise<number | null> {
     return new Promise((resolve) => {
       const child = spawn(process.execPath, [join(this.#root, "node_modules", tool), ...args], {
-        cwd: this.#path,
+        cwd: this.path,
         env: { ...process.env, ...env },
         stdio: "ignore",
       });
@@ -129,7 +130,7 @@ export class ScratchTree {
 
   /** Name of the first test that failed, or the error that let none begin. */
   #failedTest(): string {
-    const path = join(this.#path, REPORT);
+    const path = join(this.path, REPORT);
     if (!existsSync(path)) return "";
     const { testResults } = JSON.parse(readFileSync(path, "utf8")) as VitestReport;
     // Tests that were not tried any more count as failed too, but have nothing to say.
