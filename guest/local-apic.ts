@@ -5,11 +5,11 @@ import { NOT_SINGLE, QUEUE_ENTRIES } from "../src/shm/interrupt-queue.ts";
 const IRR_WORDS = 8;
 
 /** What they need of a border. */
-type RequestPort = Pick<GuestPort, "interrupts" | "apic" | "shape">;
+type RequestPort = Pick<GuestPort, "interrupts" | "posted" | "apic" | "shape">;
 
 /**
- * Requests come from the host (interrupt queue, and request bits where that was full) and from the
- * VMM in this thread. They wait in the IRR until the vCPUs take interrupts; a request for a vector
+ * Requests come from KVM (interrupt queue, and request bits where that was full), from devices whose
+ * interrupts are posted, and from the VMM in this thread. They wait in the IRR until the vCPUs take interrupts; a request for a vector
  * that waits already merges with it.
  */
 export class LocalApics {
@@ -30,8 +30,8 @@ export class LocalApics {
     this.#port = port;
     this.#irr = new Int32Array(this.vcpus * IRR_WORDS);
     this.#incoming = new Int32Array(Math.max(QUEUE_ENTRIES, this.vcpus * 256));
-    // The queue's and the request bits' may all merge.
-    this.merged = new Int32Array(QUEUE_ENTRIES + this.vcpus * 256);
+    // The queue's, the posted and the request bits' may all merge.
+    this.merged = new Int32Array(QUEUE_ENTRIES + 2 * this.vcpus * 256);
   }
 
   /** The VMM requests `vector` on `vcpu`, both in range; false if it waits already. */
@@ -41,27 +41,28 @@ export class LocalApics {
 
   /** True if the host has sent something new. */
   pending(): boolean {
-    return this.#port.interrupts.pending() || this.#port.apic.pending();
+    const { interrupts, posted, apic } = this.#port;
+    return posted.pending() || interrupts.pending() || apic.pending();
   }
 
   /**
-   * The one request there is, past the IRR: nothing else waits and the host has sent exactly one;
-   * else NOT_SINGLE, and nothing has changed. Hot path.
+   * The one request there is, past the IRR: nothing else waits and one way from the host has exactly
+   * one; else NOT_SINGLE, and nothing has changed. Hot path.
    */
   takeSingle(): number {
-    return this.waiting === 0 ? this.#port.interrupts.takeSingle() : NOT_SINGLE;
+    if (this.waiting !== 0) return NOT_SINGLE;
+    const posted = this.#port.posted.takeSingle();
+    return posted !== NOT_SINGLE ? posted : this.#port.interrupts.takeSingle();
   }
 
   /** Moves what the host has sent into the IRR; returns how many requests that were. Hot path. */
   collect(): number {
     this.mergedCount = 0;
-    const { interrupts, apic } = this.#port;
-    const queued = interrupts.take(this.#incoming);
-    for (let i = 0; i < queued; i++) this.#accept(this.#incoming[i]!);
-    if (!apic.pending()) return queued;
-    const bits = apic.take(this.#incoming);
-    for (let i = 0; i < bits; i++) this.#accept(this.#incoming[i]!);
-    return queued + bits;
+    const { interrupts, posted, apic } = this.#port;
+    let collected = this.#acceptAll(posted.take(this.#incoming));
+    collected += this.#acceptAll(interrupts.take(this.#incoming));
+    if (apic.pending()) collected += this.#acceptAll(apic.take(this.#incoming));
+    return collected;
   }
 
   /** Takes all that waits into `out` (vcpus * 256): by vCPU, highest vector first as APICs do. */
@@ -86,8 +87,12 @@ export class LocalApics {
     return taken;
   }
 
-  #accept(request: number): void {
-    if (!this.#request(request)) this.merged[this.mergedCount++] = request;
+  #acceptAll(count: number): number {
+    for (let i = 0; i < count; i++) {
+      const request = this.#incoming[i]!;
+      if (!this.#request(request)) this.merged[this.mergedCount++] = request;
+    }
+    return count;
   }
 
   #request(request: number): boolean {

@@ -1,6 +1,7 @@
 /** Counts and stamps the interrupts of one device: the host's half of ledger and latency. */
 import { FATE, type Fate, type FateCounts } from "../../src/measure/fates.ts";
 import { type DeviceRows, type IrqKind, rowOf } from "../../src/measure/rows.ts";
+import { NOT_HANDLED } from "../../src/measure/stages.ts";
 import type { LevelTokens } from "../../src/shm/level-tokens.ts";
 import type { StampLogWriter } from "../../src/shm/stamp-log.ts";
 import type { Clock } from "../../src/time/clock.ts";
@@ -83,12 +84,18 @@ export class DeviceMeter {
     if (this.#store.allStages) this.#signalledNs = this.#store.clock.now();
   }
 
+  /** The token is about to be posted by the IOMMU: no handler of the host will run. */
+  posting(_row: number): void {
+    this.#handlerNs = NOT_HANDLED;
+    if (this.#store.allStages) this.#signalledNs = this.#store.clock.now();
+  }
+
   /** A level-triggered token is about to be requested at the guest's interrupt controller. */
   levelRequested(row: number): void {
     this.#store.levelTokens.add(row);
   }
 
-  /** An irqfd has set the request bit in the virtual APIC. */
+  /** An irqfd has requested it at the virtual APIC, or the IOMMU has posted it. */
   injected(row: number): void {
     this.#store.injected[row]!++;
     this.sent(row);

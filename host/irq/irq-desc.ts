@@ -3,6 +3,7 @@ import { assert } from "../../src/base/assert.ts";
 import type { Clock } from "../../src/time/clock.ts";
 import type { CpuVectorHolder } from "./cpu-vectors.ts";
 import type { IoApicLine } from "./ioapic-lines.ts";
+import type { PostedIrte } from "./posted-irte.ts";
 import type { Requester } from "./remapping.ts";
 import type { IrqAction, IrqClient } from "./types.ts";
 
@@ -22,6 +23,8 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
   kind: "msi" | "msix" | null = null;
   /** Delivery reads only this. */
   readonly actions: (IrqAction | null)[];
+  /** Remapping entries that post: delivery looks here first. */
+  readonly posted: (PostedIrte | null)[];
   /** Linux irq number of each index; 0: none. */
   readonly virqs: Int32Array;
   /** First remapping entry of each index (MSI: one block, at index 0); -1: none. */
@@ -41,6 +44,7 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
     this.client = client;
     this.line = line;
     this.actions = new Array<IrqAction | null>(size).fill(null);
+    this.posted = new Array<PostedIrte | null>(size).fill(null);
     this.virqs = new Int32Array(size);
     this.irtes = new Int32Array(size).fill(-1);
     this.vectors = new Int32Array(size).fill(-1);
@@ -97,6 +101,7 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
   remove(index: number): void {
     assert(this.holds(index), () => `${this.client.bdf} has no irq ${index}`);
     assert(this.actions[index] === null, () => `irq ${this.virqs[index]} is freed while in use`);
+    assert(this.posted[index] === null, () => `irq ${this.virqs[index]} is freed while it posts`);
     this.#loseLatched(index);
     this.#flags[index] = 0;
     this.virqs[index] = 0;

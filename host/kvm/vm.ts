@@ -21,8 +21,10 @@ import {
 import type { VmExit } from "../../src/wire/messages.ts";
 import type { DeviceMeter } from "../device/meter.ts";
 import type { EventfdLookup } from "../process/fd-table.ts";
+import type { IrqBypass } from "./bypass.ts";
 import { IOAPIC_NUM_PINS, KvmIoapic } from "./ioapic.ts";
 import { Irqfd, type IrqfdVm } from "./irqfd.ts";
+import { PostedInterrupts } from "./posted.ts";
 import { GsiRouting } from "./routing.ts";
 
 const IRQFD_FLAGS = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE;
@@ -35,10 +37,13 @@ export class KvmVm implements IrqfdVm {
   readonly #routing = new GsiRouting();
   readonly #irqfds = new Set<Irqfd>();
   readonly #ioapic: KvmIoapic;
+  readonly posted: PostedInterrupts | null;
 
-  constructor(env: MachineEnv, port: HostPort) {
+  /** `bypass` is null where interrupts cannot be posted. */
+  constructor(env: MachineEnv, port: HostPort, bypass: IrqBypass | null) {
     this.#env = env;
     this.#port = port;
+    this.posted = bypass === null ? null : new PostedInterrupts(env, port, bypass);
     this.#ioapic = new KvmIoapic(
       (vcpu, vector, row, meter) => this.#deliverLevel(vcpu, vector, row, meter),
       (pin) => this.#resample(pin),
@@ -184,6 +189,7 @@ export class KvmVm implements IrqfdVm {
     this.#env.tracer.emit("kvm_irqfd_assign", { gsi: irqfd.gsi });
     // Signalled before it was assigned: inject now; the count stays.
     if (irqfd.ctx.readable) this.inject(irqfd, -1, null);
+    this.posted?.assigned(irqfd);
   }
 
   #deassign(args: KvmIrqfd, fds: EventfdLookup): number {
@@ -208,7 +214,11 @@ export class KvmVm implements IrqfdVm {
     yield* sleep(kvmRouting + kvmRoutingPerIrqfd * this.#irqfds.size);
     const result = this.#routing.replace(routes);
     if (result < 0) return result;
-    for (const irqfd of this.#irqfds) irqfd.target = this.#routing.target(irqfd.gsi);
+    for (const irqfd of this.#irqfds) {
+      const old = irqfd.target;
+      irqfd.target = this.#routing.target(irqfd.gsi);
+      this.posted?.rerouted(irqfd, old);
+    }
     this.#env.tracer.emit("kvm_set_gsi_routing", { routes: routes.length });
     return 0;
   }

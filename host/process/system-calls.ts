@@ -4,6 +4,7 @@ import type { MachineEnv } from "../../src/run/contract.ts";
 import type { HostPort } from "../../src/shm/border.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import type { Request, VmExit } from "../../src/wire/messages.ts";
+import type { IrqBypass } from "../kvm/bypass.ts";
 import { KvmVm } from "../kvm/vm.ts";
 import type { VfioPciDevice } from "../vfio/pci-device.ts";
 import { ProcessEventfds } from "./eventfds.ts";
@@ -21,6 +22,8 @@ export interface CallResult {
 export interface ProcessWorld {
   readonly env: MachineEnv;
   readonly port: HostPort;
+  /** Null if KVM may not post this VM's interrupts. */
+  readonly bypass: IrqBypass | null;
   /** The device behind /dev/vfio/NAME if it exists, is bound to vfio-pci and given to this VM. */
   deviceOf(name: string): VfioPciDevice | null;
   /** Counts an ioctl for the report. */
@@ -73,7 +76,8 @@ export class SystemCalls {
   *#open(path: string): Process<number> {
     if (path === "/dev/null") return this.fds.install({ kind: "file" });
     if (path === "/dev/kvm") {
-      const vm = new KvmVm(this.#world.env, this.#world.port);
+      const { env, port, bypass } = this.#world;
+      const vm = new KvmVm(env, port, bypass);
       return this.fds.install({ kind: "kvm", vm });
     }
     if (!path.startsWith(VFIO_PREFIX)) return -ENOENT;

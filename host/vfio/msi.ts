@@ -160,7 +160,8 @@ export class VfioMsi {
     const ctx = dev.fds.eventfdGet(fd);
     if (typeof ctx === "number") return ctx;
     const kind = dev.irqType === VFIO_PCI_MSIX_IRQ_INDEX ? "msix" : "msi";
-    const trigger = new MsiTrigger(ctx, dev.meter, dev.meter.row(kind, vector), env);
+    const irq = { pool, client: dev.client, vector };
+    const trigger = new MsiTrigger(ctx, dev.meter, dev.meter.row(kind, vector), env, irq);
     const result = yield* withMemoryEnabled(dev, () => {
       // Set before the irq is requested: a latched message is delivered inside.
       this.#triggers[vector] = trigger;

@@ -18,6 +18,7 @@ export const EMFILE = 24;
 export const ENOTTY = 25;
 export const ENOSPC = 28;
 export const ERANGE = 34;
+export const ENOSYS = 38;
 export const EPROTO = 71;
 export const EOPNOTSUPP = 95;
 
@@ -40,6 +41,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [ENOTTY]: "ENOTTY",
   [ENOSPC]: "ENOSPC",
   [ERANGE]: "ERANGE",
+  [ENOSYS]: "ENOSYS",
   [EPROTO]: "EPROTO",
   [EOPNOTSUPP]: "EOPNOTSUPP",
 };

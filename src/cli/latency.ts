@@ -38,7 +38,11 @@ function addLatencyFlags(command: Command): Command {
     .option("--rate <rate>", "interrupts of each guest's device, Poisson", "2k/s")
     .option("--wait <mode>", "how workers wait: spin, park or adaptive", "adaptive")
     .option("--duration <time>", "of the run, boot included", "3s")
-    .option("--path <path>", "irqfd (KVM injects) or userspace (QEMU does)", "irqfd")
+    .option(
+      "--path <path>",
+      "irqfd (KVM injects), posted (the IOMMU does) or userspace (QEMU)",
+      "irqfd",
+    )
     .option("--vcpus <n>", "of each guest", "1");
 }
 

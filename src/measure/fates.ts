@@ -19,6 +19,8 @@ export const FATES = [
   "coalesced-eventfd",
   /** Merged: the bit in the virtual APIC's IRR was already set (whoever sets it). */
   "coalesced-irr",
+  /** Merged: the bit in the posted-interrupt descriptor was already set (host). */
+  "coalesced-pir",
   /** Merged: the emulated MSI-X pending bit was already set (guest's VMM). */
   "coalesced-virtual-pba",
   /** Still waiting at the end: in the device's PBA or the irq's latch, or on a masked wire. */

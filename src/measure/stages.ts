@@ -12,6 +12,10 @@ export const STAGES = [
   "handler->signalled",
   /** eventfd until its reader, the VMM or a vCPU, runs. */
   "signalled->woken",
+  /** Device's message until the IOMMU posts it: in place of the three above. */
+  "raised->posted",
+  /** Until the vCPU it was posted to looks. */
+  "posted->woken",
   /** Until the request is in the virtual APIC. */
   "woken->injected",
   /** Until the driver's interrupt handler runs. */
@@ -36,33 +40,77 @@ export interface StageSummary {
 /** Encoded histograms by stage; stages nobody stamped are missing. */
 export type StageSamples = { readonly [stage: string]: HistogramJson };
 
-const TOTAL = STAGES.length - 1;
+/** Where the histogram of a stage begins: its first moment, and its last. */
+type Span = readonly [stage: Stage, from: number, to: number];
+
+const [RAISED, HANDLER, SIGNALLED, WOKEN, INJECTED, ISR] = [0, 1, 2, 3, 4, 5];
+
+const COMMON: readonly Span[] = [
+  ["woken->injected", WOKEN, INJECTED],
+  ["injected->isr", INJECTED, ISR],
+  ["total", RAISED, ISR],
+];
+/** What an interrupt that a handler of the host signalled goes through. */
+const SIGNALLED_SPANS: readonly Span[] = [
+  ["raised->handler", RAISED, HANDLER],
+  ["handler->signalled", HANDLER, SIGNALLED],
+  ["signalled->woken", SIGNALLED, WOKEN],
+  ...COMMON,
+];
+/** And one that was posted: it was signalled without one. */
+const POSTED_SPANS: readonly Span[] = [
+  ["raised->posted", RAISED, SIGNALLED],
+  ["posted->woken", SIGNALLED, WOKEN],
+  ...COMMON,
+];
+const TOTAL_SPAN = COMMON.slice(-1);
+
+/** In place of the time of `handler`: the interrupt was posted. */
+export const NOT_HANDLED = -1;
+
+/** Spans with their histograms in flat arrays, for the hot path. */
+class Spans {
+  readonly #histograms: readonly LatencyHistogram[];
+  readonly #from: Uint8Array;
+  readonly #to: Uint8Array;
+
+  constructor(spans: readonly Span[], histograms: ReadonlyMap<string, LatencyHistogram>) {
+    this.#histograms = spans.map(([stage]) => histograms.get(stage)!);
+    this.#from = Uint8Array.from(spans, ([, from]) => from);
+    this.#to = Uint8Array.from(spans, ([, , to]) => to);
+  }
+
+  record(moments: Float64Array): void {
+    for (let i = 0; i < this.#histograms.length; i++) {
+      this.#histograms[i]!.record(moments[this.#to[i]!]! - moments[this.#from[i]!]!);
+    }
+  }
+}
 
 /** Histograms of all stages, one recorder a guest; pages of counters are touched as values come. */
 export class StageRecorder {
-  readonly #histograms: LatencyHistogram[] = STAGES.map(() => new LatencyHistogram());
-  readonly #allStages: boolean;
+  readonly #histograms = new Map<string, LatencyHistogram>(
+    STAGES.map((stage) => [stage, new LatencyHistogram()]),
+  );
+  readonly #signalled: Spans;
+  readonly #posted: Spans;
 
   /** `allStages` false: only `total` is kept. */
   constructor(allStages: boolean) {
-    this.#allStages = allStages;
+    this.#signalled = new Spans(allStages ? SIGNALLED_SPANS : TOTAL_SPAN, this.#histograms);
+    this.#posted = new Spans(allStages ? POSTED_SPANS : TOTAL_SPAN, this.#histograms);
   }
 
   /** Records an interrupt; `moments` holds a time (ns) for each of `MOMENTS`. Hot path. */
   record(moments: Float64Array): void {
-    if (this.#allStages) {
-      for (let stage = 0; stage < TOTAL; stage++) {
-        this.#histograms[stage]!.record(moments[stage + 1]! - moments[stage]!);
-      }
-    }
-    this.#histograms[TOTAL]!.record(moments[TOTAL]! - moments[0]!);
+    if (moments[HANDLER] === NOT_HANDLED) this.#posted.record(moments);
+    else this.#signalled.record(moments);
   }
 
   toJSON(): StageSamples {
     const samples: Record<string, HistogramJson> = {};
-    for (let stage = 0; stage < STAGES.length; stage++) {
-      const histogram = this.#histograms[stage]!;
-      if (histogram.count > 0) samples[STAGES[stage]!] = histogram.toJSON();
+    for (const [stage, histogram] of this.#histograms) {
+      if (histogram.count > 0) samples[stage] = histogram.toJSON();
     }
     return samples;
   }

@@ -3,6 +3,7 @@ import { nameIssues } from "./expect.ts";
 import type { Issue, Path } from "./issues.ts";
 import { DEVICE_MODELS } from "./models.ts";
 import { expandRetention } from "./retention.ts";
+import { checkPosting } from "./posting.ts";
 import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { expandTimeline } from "./timeline.ts";
@@ -38,6 +39,7 @@ export function expandScenario(
     expandGuest(entry, ["guests", i], { byName, owners, duration: document.duration, report }),
   );
   uniqueNames("guest", guests, report);
+  checkPosting(document.host.platform, document.guests, report);
   if (document.duration <= 0)
     report({ path: ["duration"], message: "duration must be above zero" });
   if (document.run.limit <= 0)

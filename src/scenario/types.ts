@@ -188,8 +188,11 @@ export interface GuestSpec {
   readonly vcpus: number;
   readonly devices: readonly string[];
   readonly driver: "nvme" | "edu";
-  /** `irqfd`: KVM injects; `userspace`: QEMU reads every eventfd and injects itself. */
-  readonly path: "irqfd" | "userspace";
+  /**
+   * `irqfd`: KVM injects; `posted`: the IOMMU posts to a vCPU what KVM lets it, and KVM injects the
+   * rest; `userspace`: QEMU reads every eventfd and injects itself.
+   */
+  readonly path: "irqfd" | "posted" | "userspace";
   /**
    * `split`: KVM has the local APICs only, the IOAPIC is the VMM's; `none`: no KVM at all. Default:
    * `full` with irqfds, else `none`; `full` or `split` without irqfds is x-no-kvm-*=on.

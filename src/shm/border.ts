@@ -8,6 +8,7 @@ import {
 } from "./interrupt-queue.ts";
 import { LevelTokens } from "./level-tokens.ts";
 import { PollSet } from "./poll-set.ts";
+import { PostedReader, PostedWriter, postedDescriptorBytes } from "./posted-descriptor.ts";
 import { RingConsumer, RingProducer, type RingShape, ringBytes } from "./ring.ts";
 import { StampLogReader, StampLogWriter, stampLogBytes } from "./stamp-log.ts";
 import { VirtualApic } from "./virtual-apic.ts";
@@ -54,6 +55,7 @@ interface BorderAreas {
   readonly responsesAt: number;
   readonly logAt: number;
   readonly interruptsAt: number;
+  readonly postedAt: number;
 }
 
 export interface HostPort extends BorderAreas {
@@ -61,6 +63,7 @@ export interface HostPort extends BorderAreas {
   readonly responses: RingProducer;
   readonly log: StampLogWriter;
   readonly interrupts: InterruptQueueWriter;
+  readonly posted: PostedWriter;
   readonly wakeGuest: Waker;
 }
 
@@ -69,6 +72,7 @@ export interface GuestPort extends BorderAreas {
   readonly responses: RingConsumer;
   readonly log: StampLogReader;
   readonly interrupts: InterruptQueueReader;
+  readonly posted: PostedReader;
   readonly wakeHost: Waker;
 }
 
@@ -85,7 +89,8 @@ function borderBytes(shape: BorderShape): number {
     roundToLine(shape.fateDoubles * 8) +
     2 * roundToLine(ringBytes(shape.ring)) +
     roundToLine(stampLogBytes()) +
-    roundToLine(interruptQueueBytes())
+    roundToLine(interruptQueueBytes()) +
+    postedDescriptorBytes(shape.vcpus)
   );
 }
 
@@ -119,6 +124,7 @@ function areas(memory: SharedArrayBuffer, shape: BorderShape): BorderAreas {
     responsesAt: arena.take(ringBytes(shape.ring)),
     logAt: arena.take(stampLogBytes()),
     interruptsAt: arena.take(interruptQueueBytes()),
+    postedAt: arena.take(postedDescriptorBytes(shape.vcpus)),
   };
 }
 
@@ -190,6 +196,7 @@ export function hostPort(
     responses: new RingProducer(memory, border.responsesAt, shape.ring),
     log: new StampLogWriter(memory, border.logAt),
     interrupts: new InterruptQueueWriter(memory, border.interruptsAt),
+    posted: new PostedWriter(memory, border.postedAt, shape.vcpus),
     wakeGuest: wakeGuest(border),
   };
 }
@@ -207,6 +214,7 @@ export function guestPort(
     responses: new RingConsumer(memory, border.responsesAt, shape.ring),
     log: new StampLogReader(memory, border.logAt),
     interrupts: new InterruptQueueReader(memory, border.interruptsAt),
+    posted: new PostedReader(memory, border.postedAt, shape.vcpus),
     wakeHost: wakeHost(border),
   };
 }

@@ -35,6 +35,10 @@ export const DEFAULT_COSTS = {
   eventfdSignal: 150,
   /** irqfd_wakeup to the bit in the virtual APIC. */
   irqfdInject: 200,
+  /** Message write on the bus, posted remapping entry, atomic update of the descriptor: no CPU. */
+  postedInterrupt: 500,
+  /** Notification of a vCPU that runs and its look at the requests: an interrupt, but no exit. */
+  postedNotification: 400,
   /** Kick of a vCPU that runs (posted notification or IPI). */
   vcpuKick: 1_000,
   /** Wake-up of a parked thread until it runs. */

@@ -32,6 +32,7 @@ export const TRACE_POINTS = [
   "kvm_irqfd_assign",
   "kvm_irqfd_deassign",
   "kvm_set_gsi_routing",
+  "kvm_pi_irte_update",
   // Host kernel: processes
   "process_attach",
   "process_exit",

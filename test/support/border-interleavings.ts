@@ -1,5 +1,6 @@
 /** Short programs over what host and guest hand to each other, for the interleaving explorer. */
 import { LocalApics } from "../../guest/local-apic.ts";
+import { roundToLine } from "../../src/shm/arena.ts";
 import {
   CONTROL_INTERRUPTS,
   createBorder,
@@ -16,6 +17,7 @@ import {
   interruptQueueBytes,
 } from "../../src/shm/interrupt-queue.ts";
 import { LevelTokens } from "../../src/shm/level-tokens.ts";
+import { PostedReader, postedDescriptorBytes } from "../../src/shm/posted-descriptor.ts";
 import { StampLogReader, StampLogWriter, stampLogBytes } from "../../src/shm/stamp-log.ts";
 import { VirtualApic } from "../../src/shm/virtual-apic.ts";
 import { type Interleaving, type PartyResult, silently } from "./interleave.ts";
@@ -28,7 +30,8 @@ const QUEUE = 64;
 const APIC = QUEUE + interruptQueueBytes(64);
 const TOKENS = APIC + VirtualApic.bytes(1);
 const LOG = TOKENS + 64;
-const BYTES = LOG + stampLogBytes(ENTRIES);
+const POSTED = LOG + roundToLine(stampLogBytes(ENTRIES));
+const BYTES = POSTED + postedDescriptorBytes(1);
 const VECTOR = 0x41;
 
 /** Word 0: the host has done all it does. */
@@ -125,6 +128,7 @@ function request(memory: Memory, vectors: readonly number[]): number[] {
 function serve(memory: Memory, looks: number): number[] {
   const port = {
     interrupts: reader(memory),
+    posted: new PostedReader(memory, POSTED, 1),
     apic: new VirtualApic(memory, APIC, 1),
     shape: SHAPE,
   };

@@ -35,6 +35,7 @@ class GuestBody implements LoopBody {
   hasWork(): boolean {
     const port = this.#port;
     return (
+      port.posted.pending() ||
       port.interrupts.pending() ||
       port.guestPoll.pending() ||
       port.responses.pending() ||
@@ -48,6 +49,28 @@ class GuestBody implements LoopBody {
 
   alive(): boolean {
     return this.#machine.alive();
+  }
+}
+
+/** Notifications of posted interrupts are only for the sleeper: awake, it looks by itself. */
+class VcpuParker extends Parker {
+  readonly #port: GuestPort;
+
+  constructor(port: GuestPort) {
+    super(controlWord(port, CONTROL_GUEST_EPOCH), [controlWord(port, CONTROL_GUEST_PARKED)]);
+    this.#port = port;
+    port.posted.poll();
+  }
+
+  override prepare(): number {
+    const epoch = super.prepare();
+    this.#port.posted.await();
+    return epoch;
+  }
+
+  override retract(): void {
+    super.retract();
+    this.#port.posted.poll();
   }
 }
 
@@ -72,14 +95,11 @@ export function guestWorkerApi(createGuest: CreateGuest): GuestWorkerApi {
         (areas) => new FutexWaker(controlWord(areas, CONTROL_HOST_PARKED), epoch),
       );
       machine = createGuest(env, plan, port);
-      const parker = new Parker(controlWord(port, CONTROL_GUEST_EPOCH), [
-        controlWord(port, CONTROL_GUEST_PARKED),
-      ]);
       loop = new WorkerLoop(
         new GuestBody(machine, port),
         scheduler,
         waitStrategy(scenario.run.wait, setUp.threads, clock),
-        parker,
+        new VcpuParker(port),
         new Attention(controlWord(port, CONTROL_STOP)),
       );
     },

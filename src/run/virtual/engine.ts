@@ -11,6 +11,12 @@ import { machineEnv } from "../env.ts";
 import type { EngineOptions, GuestOutcome, RunOutcome } from "../outcome.ts";
 import { borderShape, planGuests } from "../plan.ts";
 
+/** A vCPU of a kernel irqchip is kicked or notified; a VMM's main loop is a thread to be woken. */
+const WAKE_COST = {
+  irqfd: "vcpuKick",
+  posted: "postedNotification",
+  userspace: "threadWake",
+} as const;
 /** Longest virtual time a run may take to come to rest after its end. */
 const SETTLE_NS = 5_000_000_000;
 /** Events between two looks at the outside world (abort, progress). */
@@ -76,8 +82,7 @@ class VirtualRun {
     for (const [index, plan] of planGuests(scenario).entries()) {
       const shape = borderShape(plan);
       const memory = createBorder(shape);
-      // A vCPU of a kernel irqchip is kicked; a VMM's main loop is a thread to be woken.
-      const wakeNs = plan.spec.path === "irqfd" ? env.costs.vcpuKick : env.costs.threadWake;
+      const wakeNs = env.costs[WAKE_COST[plan.spec.path]];
       const polled = new Polled(this.scheduler, plan.spec.name, wakeNs);
       this.host.attach(
         index,
