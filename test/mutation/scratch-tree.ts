@@ -35,6 +35,12 @@ export interface Trial {
   readonly by: string;
 }
 
+interface Run {
+  /** Null: it had to be killed. */
+  readonly code: number | null;
+  readonly output: string;
+}
+
 /** What Vitest's JSON reporter writes, as far as it is read here. */
 interface VitestReport {
   readonly testResults: readonly {
@@ -50,6 +56,8 @@ export class ScratchTree {
   /** Where the copy is; the tree may change meanwhile. */
   readonly path: string;
   readonly #root: string;
+  /** What the compiler says without a change: nothing, normally. */
+  #complaints = "";
   #limitMs = Number.POSITIVE_INFINITY;
   #running: (() => void) | null = null;
 
@@ -65,7 +73,7 @@ export class ScratchTree {
 
   /** The tests without any change: they have to pass, else every mutant would be killed. */
   async expectSound(): Promise<Trial> {
-    if ((await this.#compile()) !== 0) throw new Error("the tree does not compile as it is");
+    this.#complaints = await this.#compile();
     const start = performance.now();
     const code = await this.#test("");
     const ms = performance.now() - start;
@@ -81,7 +89,7 @@ export class ScratchTree {
     const start = performance.now();
     writeFileSync(path, text);
     try {
-      const compiled = (await this.#compile()) === 0;
+      const compiled = (await this.#compile()) === this.#complaints;
       const verdict = compiled ? verdictOf(await this.#test(file)) : "invalid";
       const by = verdict === "killed" ? this.#failedTest() : "";
       return { verdict, seconds: seconds(performance.now() - start), by };
@@ -96,26 +104,33 @@ export class ScratchTree {
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  #compile(): Promise<number | null> {
+  /** What the compiler says; a variable that nobody uses any more is no error here. */
+  async #compile(): Promise<string> {
     const unused = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
-    return this.#run("typescript/bin/tsc", ["-p", "tsconfig.json", "--noEmit", ...unused], {});
+    const args = ["-p", "tsconfig.json", "--noEmit", "--pretty", "false", ...unused];
+    const { output } = await this.#run("typescript/bin/tsc", args, {});
+    return output.split("\n").sort().join("\n");
   }
 
-  #test(mutated: string): Promise<number | null> {
+  /** Exit code; null: it had to be killed. */
+  async #test(mutated: string): Promise<number | null> {
     rmSync(join(this.path, REPORT), { force: true });
     const config = ["--config", "test/mutation/vitest.config.ts"];
     const reporter = ["--reporter=json", `--outputFile=${REPORT}`];
     const args = ["run", ...config, ...reporter];
-    return this.#run("vitest/vitest.mjs", args, { MUTATED_FILE: mutated });
+    return (await this.#run("vitest/vitest.mjs", args, { MUTATED_FILE: mutated })).code;
   }
 
-  /** Exit code; null: it had to be killed. */
-  #run(tool: string, args: readonly string[], env: Record<string, string>): Promise<number | null> {
+  #run(tool: string, args: readonly string[], env: Record<string, string>): Promise<Run> {
     return new Promise((resolve) => {
       const child = spawn(process.execPath, [join(this.#root, "node_modules", tool), ...args], {
         cwd: this.path,
         env: { ...process.env, ...env },
-        stdio: "ignore",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      let output = "";
+      child.stdout.on("data", (part: Buffer) => {
+        output += part.toString();
       });
       if (child.pid !== undefined) setPriority(child.pid, NICENESS);
       this.#running = () => child.kill("SIGKILL");
@@ -123,7 +138,7 @@ export class ScratchTree {
       child.on("close", (code) => {
         clearTimeout(timer);
         this.#running = null;
-        resolve(code);
+        resolve({ code, output });
       });
     });
   }
