@@ -99,12 +99,11 @@ describe("KVM_IRQFD", () => {
     expect(fate(vm, 1, "dropped-no-handler")).toBe(3);
   });
 
-  it("refuses descriptors that are no eventfds, unknown flags, big GSIs and a second irqfd", () => {
+  it("refuses descriptors that are no eventfds, unknown flags and a second irqfd", () => {
     const { vm, kvm } = setUp();
     const trigger = vm.eventfd();
     expect(irqfd(vm, kvm, { fd: 99, gsi: 1 })).toBe(EBADF);
     expect(irqfd(vm, kvm, { fd: kvm, gsi: 1 })).toBe(EINVAL);
-    expect(irqfd(vm, kvm, { fd: trigger.fd, gsi: 4096 })).toBe(EINVAL);
     expect(irqfd(vm, kvm, { fd: trigger.fd, gsi: 1, flags: 4 })).toBe(EINVAL);
     expect(irqfd(vm, kvm, { fd: trigger.fd, gsi: 1, flags: RESAMPLE, resamplefd: 99 })).toBe(EBADF);
     expect(irqfd(vm, kvm, { fd: trigger.fd, gsi: 1 })).toBe(0);
