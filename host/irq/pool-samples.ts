@@ -65,7 +65,7 @@ export class PoolSamples {
     this.#irtesThen = this.#irtesBoot;
   }
 
-  /** `who` took something or gave it back, just now: the difference since the last call is theirs. */
+  /** `who` took something or gave it back: the difference since the last call is theirs. */
   changed(who: string): void {
     const irtes = this.#table?.used ?? 0;
     this.#occupancy.change(who, this.irqs - this.#irqsThen, irtes - this.#irtesThen);

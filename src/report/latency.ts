@@ -20,7 +20,7 @@ export function latencyLines({ stages, floor, ratio }: LatencyResult): string[] 
   return [...lines, ...floorLines(floor), ...ratioLines(ratio)];
 }
 
-function floorLines(floor: FloorResult | null): string[] {
+export function floorLines(floor: FloorResult | null): string[] {
   if (floor === null) return ["  times are the cost model's, not a machine's"];
   const one = (ns: number | null): string => (ns === null ? "not measured" : formatNs(ns));
   const wakes = Object.entries(floor.wakeModes)

@@ -18,7 +18,7 @@ export interface MatrixMetric {
   readonly better: "less" | "more" | "neither";
 }
 
-/** A figure over the seeds. `low` and `high` bound its confidence interval, if there were several. */
+/** A figure over the seeds; `low` and `high` bound its confidence interval, if it has one. */
 export interface MatrixFigure {
   readonly mean: number;
   readonly low?: number;

@@ -47,6 +47,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ["scenario"],
   zod: ["scenario"],
   commander: ["cli"],
+  "@observablehq/plot": ["report"],
+  linkedom: ["report"],
   piscina: ["sweep", "conform"],
 };
 
