@@ -3,7 +3,7 @@ import { assert } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import { layoutRows, rowCount } from "../measure/rows.ts";
 import type { CreateHost, GuestPlan, HostMachine, MachineEnv } from "../run/contract.ts";
-import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
+import type { DeviceSpec, GuestSpec, HostSpec } from "../scenario/types.ts";
 import {
   type BorderShape,
   createBorder,
@@ -12,6 +12,7 @@ import {
   hostPort,
   writeEventfd,
 } from "../shm/border.ts";
+import type { Waker } from "../shm/waker.ts";
 import { DEFAULT_COSTS } from "../time/costs.ts";
 import { Scheduler } from "../time/scheduler.ts";
 import { VirtualClock } from "../time/virtual-clock.ts";
@@ -23,7 +24,16 @@ import { parseResponse } from "../wire/validate.ts";
 /** A call that has no answer after this much virtual time never will. */
 const CALL_LIMIT_NS = 600_000_000_000;
 const RING = { slots: 64, slotBytes: 1024 };
-const SILENT = { wake: () => {} };
+
+/** What the process's VM is, and what hears that its vCPUs are to be woken. */
+export interface RecorderGuest {
+  readonly path: GuestSpec["path"];
+  readonly vcpus: number;
+  readonly waker: Waker;
+}
+
+/** A recorder has no vCPUs; nobody wakes it. */
+const RECORDER: RecorderGuest = { path: "userspace", vcpus: 1, waker: { wake: () => {} } };
 
 type RequestBody = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
@@ -50,6 +60,7 @@ export class RecorderVm {
   readonly #clock = new VirtualClock();
   readonly #scheduler = new Scheduler(this.#clock);
   readonly #eventfds: number;
+  readonly #guest: RecorderGuest;
   #process: RecorderProcess;
   #processes = 0;
 
@@ -59,6 +70,7 @@ export class RecorderVm {
     devices: readonly DeviceSpec[],
     eventfds: number,
     tracer: Tracer = { emit: () => {} },
+    guest = RECORDER,
   ) {
     const env: MachineEnv = {
       clock: this.#clock,
@@ -69,6 +81,7 @@ export class RecorderVm {
     };
     this.host = createHost(env, spec, devices);
     this.#eventfds = eventfds;
+    this.#guest = guest;
     this.#process = this.#attach(devices);
   }
 
@@ -82,12 +95,13 @@ export class RecorderVm {
   }
 
   #attach(devices: readonly DeviceSpec[]): RecorderProcess {
-    const plan = recorderPlan(devices);
+    const { path, vcpus, waker } = this.#guest;
+    const plan = recorderPlan(devices, path);
     const rows = plan.rows.reduce((sum, device) => sum + rowCount(device), 0);
     const shape: BorderShape = {
       eventfds: this.#eventfds,
       doorbells: 0,
-      vcpus: 1,
+      vcpus,
       rows,
       fateDoubles: 0,
       ring: RING,
@@ -96,9 +110,9 @@ export class RecorderVm {
     this.host.attach(
       this.#processes++,
       plan,
-      hostPort(memory, shape, () => SILENT),
+      hostPort(memory, shape, () => waker),
     );
-    return new RecorderProcess(guestPort(memory, shape, () => SILENT));
+    return new RecorderProcess(guestPort(memory, shape, () => RECORDER.waker));
   }
 
   /** Starts a system call and does not wait; its answer is thrown away. */
@@ -160,7 +174,7 @@ export class RecorderVm {
   }
 }
 
-function recorderPlan(devices: readonly DeviceSpec[]): GuestPlan {
+function recorderPlan(devices: readonly DeviceSpec[], path: GuestSpec["path"]): GuestPlan {
   const rows = layoutRows(
     devices.map(({ name, msiVectors, msixVectors }) => ({
       name,
@@ -176,7 +190,7 @@ function recorderPlan(devices: readonly DeviceSpec[]): GuestPlan {
       vcpus: 1,
       devices: devices.map(({ name }) => name),
       driver: "nvme",
-      path: "userspace",
+      path,
       workload: { arrivals: "none", rate: 0, per: "device", depth: 0 },
       timeline: [],
     },

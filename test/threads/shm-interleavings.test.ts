@@ -3,11 +3,12 @@ import { interleavings as border } from "../support/border-interleavings.ts";
 import { interleavings as counters } from "../support/counter-interleavings.ts";
 import { interleavings as handovers } from "../support/handover-interleavings.ts";
 import { Explorer } from "../support/interleave.ts";
+import { interleavings as posted } from "../support/posted-interleavings.ts";
 
 const explorer = new Explorer();
 afterAll(() => explorer.close());
 
-const MODULES = { border, counter: counters, handover: handovers };
+const MODULES = { border, counter: counters, handover: handovers, posted };
 
 const NAMES = Object.values(MODULES).flatMap((programs) => Object.keys(programs));
 
@@ -22,6 +23,10 @@ const PREEMPTIONS: Readonly<Record<string, number>> = {
   "requests: more vectors than the queue holds": 4,
   "requests: one vector again and again": 4,
   "doorbells: a device that has interrupted hears the answer": 4,
+  "posted: two vectors to a vCPU that polls and sleeps": 3,
+  "posted: two vectors to a vCPU that waits for notifications": 4,
+  "posted: one vector again and again": 3,
+  "posted: an entry made while its vCPU goes to sleep": 4,
   "eventcount: one waker, two units": 3,
   "eventcount: two wakers": 3,
   "eventcount over a poll set: two markers": 2,

@@ -1,7 +1,8 @@
 /** A process on a host on a virtual clock: what the tests of vfio, process and kvm drive. */
 import { createHost } from "../../../../host/host.ts";
-import { RecorderVm } from "../../../../src/conform/recorder-vm.ts";
+import { type RecorderGuest, RecorderVm } from "../../../../src/conform/recorder-vm.ts";
 import type { DeviceSpec, HostSpec } from "../../../../src/scenario/types.ts";
+import type { Tracer } from "../../../../src/trace/trace.ts";
 import {
   encodeIrqSet,
   packFds,
@@ -39,8 +40,14 @@ export const NONE_TRIGGER = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER
 export class TestVm extends RecorderVm {
   readonly #opened = new Map<string, number>();
 
-  constructor(devices: readonly DeviceSpec[], host: Partial<HostSpec> = {}, eventfds = 64) {
-    super(createHost, { ...HOST, ...host }, devices, eventfds);
+  constructor(
+    devices: readonly DeviceSpec[],
+    host: Partial<HostSpec> = {},
+    eventfds = 64,
+    tracer?: Tracer,
+    guest?: RecorderGuest,
+  ) {
+    super(createHost, { ...HOST, ...host }, devices, eventfds, tracer, guest);
   }
 
   open(name: string): number {
