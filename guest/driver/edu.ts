@@ -26,9 +26,10 @@ export class EduDriver implements GuestDriver, IrqHandler {
   readonly ownsEoi = true;
   state: DriverState = "unbound";
   mode: IrqKind;
+  readonly vectors: DriverVectors;
+  readonly network = null;
   readonly #kernel: GuestKernel;
   readonly #dev: PciDevice;
-  readonly #vectors: DriverVectors;
   #raiser: Task | null = null;
   /** The raiser is inside a register access, which nothing can take back. */
   #accessing = false;
@@ -44,15 +45,15 @@ export class EduDriver implements GuestDriver, IrqHandler {
     this.mode = fn.spec.msiVectors > 0 ? "msi" : "intx";
     this.#kernel = kernel;
     this.#dev = new PciDevice(kernel.vm, fn);
-    this.#vectors = driverVectors(this.#dev, kernel);
+    this.vectors = driverVectors(this.#dev, kernel);
   }
 
   *probe(): Process<number> {
     yield* this.#dev.enable();
-    const count = yield* this.#vectors.alloc(this.mode, [null]);
-    const failed = count < 0 ? count : yield* this.#vectors.request(0, this);
+    const count = yield* this.vectors.alloc(this.mode, [null]);
+    const failed = count < 0 ? count : yield* this.vectors.request(0, this);
     if (failed < 0) {
-      yield* this.#vectors.freeAll();
+      yield* this.vectors.freeAll();
       yield* this.#dev.disable();
       this.state = "failed";
       return failed;
@@ -106,18 +107,33 @@ export class EduDriver implements GuestDriver, IrqHandler {
     yield* this.stopIo();
     // free_irq waits for the handler's thread.
     yield* until(this.#handled, () => !this.#handling);
-    yield* this.#vectors.free(0);
-    yield* this.#vectors.freeAll();
+    yield* this.vectors.free(0);
+    yield* this.vectors.freeAll();
     yield* this.#dev.disable();
     this.state = "unbound";
   }
 
+  suspend(): Process {
+    return this.remove();
+  }
+
+  resume(): Process<number> {
+    return this.probe();
+  }
+
+  /** It has no reset handlers: the kernel restores what it had. */
+  *resetPrepare(): Process {}
+
+  *resetDone(): Process {
+    yield* this.vectors.restore();
+  }
+
   cpuOffline(vcpu: number): Process {
-    return this.#vectors.cpuOffline(vcpu);
+    return this.vectors.cpuOffline(vcpu);
   }
 
   *cpuOnline(vcpu: number): Process {
-    yield* this.#vectors.cpuOnline(vcpu);
+    yield* this.vectors.cpuOnline(vcpu);
   }
 
   halt(): void {

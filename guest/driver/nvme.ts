@@ -6,6 +6,7 @@ import { irqCreateAffinityMasks } from "../kernel/affinity.ts";
 import { type DriverVectors, driverVectors } from "../kernel/driver-vectors.ts";
 import type { GuestKernel } from "../kernel/kernel.ts";
 import { PciDevice } from "../kernel/pci-device.ts";
+import { PCI_COMMAND_MEMORY } from "../kernel/pci-regs.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
 import { NvmeQueue } from "./nvme-queue.ts";
 import {
@@ -32,9 +33,10 @@ export class NvmeDriver implements GuestDriver {
   readonly device: string;
   state: DriverState = "unbound";
   mode: IrqKind;
+  readonly vectors: DriverVectors;
+  readonly network = null;
   readonly #kernel: GuestKernel;
   readonly #dev: PciDevice;
-  readonly #vectors: DriverVectors;
   readonly #queues: NvmeQueue[] = [];
   /** vCPUs that submit to each queue; null for the admin queue. */
   #masks: readonly (readonly number[] | null)[] = [];
@@ -48,7 +50,7 @@ export class NvmeDriver implements GuestDriver {
     this.mode = msixVectors > 0 ? "msix" : msiVectors > 0 ? "msi" : "intx";
     this.#kernel = kernel;
     this.#dev = new PciDevice(kernel.vm, fn);
-    this.#vectors = driverVectors(this.#dev, kernel);
+    this.vectors = driverVectors(this.#dev, kernel);
     const queues = 1 + Math.max(1, Math.min(kernel.vm.vcpus, msixVectors - 1));
     for (let id = 0; id < queues; id++) this.#queues.push(new NvmeQueue(kernel.vm, fn, id));
   }
@@ -66,12 +68,12 @@ export class NvmeDriver implements GuestDriver {
   }
 
   *#setUp(): Process<number> {
-    yield* this.#dev.enable();
-    const first = yield* this.#vectors.alloc(this.mode, [null]);
+    yield* this.#dev.enable(PCI_COMMAND_MEMORY);
+    const first = yield* this.vectors.alloc(this.mode, [null]);
     if (first < 0) return first;
     const enabled = yield* this.#enableController();
     if (enabled < 0) return enabled;
-    const admin = yield* this.#vectors.request(0, this.#queues[0]!);
+    const admin = yield* this.vectors.request(0, this.#queues[0]!);
     if (admin < 0) return admin;
     return yield* this.#setUpIo();
   }
@@ -80,20 +82,20 @@ export class NvmeDriver implements GuestDriver {
   *#setUpIo(): Process<number> {
     const { vcpus } = this.#kernel.vm;
     let wanted = 1;
-    if (this.mode === "msix") wanted = Math.min(vcpus + 1, yield* this.#vectors.msixCount());
-    yield* this.#vectors.free(0);
-    yield* this.#vectors.freeAll();
+    if (this.mode === "msix") wanted = Math.min(vcpus + 1, yield* this.vectors.msixCount());
+    yield* this.vectors.free(0);
+    yield* this.vectors.freeAll();
     const masks = irqCreateAffinityMasks(vcpus, wanted, 1);
     this.#masks = masks;
-    const granted = yield* this.#vectors.alloc(this.mode, masks);
+    const granted = yield* this.vectors.alloc(this.mode, masks);
     if (granted < 0) return granted;
     // With a single vector the I/O queue shares the admin queue's, which is quiet by then.
     this.#ioQueues = Math.max(1, granted - 1);
     const first = granted === 1 ? this.#queues[1]! : this.#queues[0]!;
-    const admin = yield* this.#vectors.request(0, first);
+    const admin = yield* this.vectors.request(0, first);
     if (admin < 0) return admin;
     for (let id = 1; id < granted; id++) {
-      const result = yield* this.#vectors.request(id, this.#queues[id]!);
+      const result = yield* this.vectors.request(id, this.#queues[id]!);
       if (result === 0) continue;
       // nvme_create_io_queues goes on with the queues it has.
       this.#kernel.driverError(this.#dev.fn.rows, `request_irq ${id}`, result);
@@ -159,15 +161,34 @@ export class NvmeDriver implements GuestDriver {
     this.state = "unbound";
   }
 
+  /** nvme_suspend without the power states of a laptop's drive, and nvme_resume. */
+  suspend(): Process {
+    return this.remove();
+  }
+
+  resume(): Process<number> {
+    return this.probe();
+  }
+
+  /** nvme_reset_prepare. */
+  resetPrepare(): Process {
+    return this.remove();
+  }
+
+  /** nvme_reset_done: the reset work sets the controller up again. */
+  *resetDone(): Process {
+    yield* this.probe();
+  }
+
   *#tearDown(): Process {
-    for (let vector = this.#vectors.count - 1; vector > 0; vector--) {
-      yield* this.#vectors.free(vector);
+    for (let vector = this.vectors.count - 1; vector > 0; vector--) {
+      yield* this.vectors.free(vector);
     }
-    if (this.#vectors.count > 0) {
+    if (this.vectors.count > 0) {
       yield* this.#register(NVME_REG_CC, NVME_CC_LINUX);
-      yield* this.#vectors.free(0);
+      yield* this.vectors.free(0);
     }
-    yield* this.#vectors.freeAll();
+    yield* this.vectors.freeAll();
     yield* this.#dev.disable();
   }
 
@@ -178,11 +199,11 @@ export class NvmeDriver implements GuestDriver {
       (queue) => !this.#masks[queue.id]!.some((other) => online.includes(other)),
     );
     yield* this.#drain(idle);
-    yield* this.#vectors.cpuOffline(vcpu);
+    yield* this.vectors.cpuOffline(vcpu);
   }
 
   *cpuOnline(vcpu: number): Process {
-    const result = yield* this.#vectors.cpuOnline(vcpu);
+    const result = yield* this.vectors.cpuOnline(vcpu);
     if (result < 0) {
       this.#kernel.driverError(this.#dev.fn.rows, "irq_startup", result);
       return;

@@ -1,7 +1,9 @@
 /** Which driver a guest binds to a device. */
+import { unreachable } from "../../src/base/assert.ts";
 import type { GuestKernel } from "../kernel/kernel.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
 import { EduDriver } from "./edu.ts";
+import { NicDriver } from "./nic.ts";
 import { NvmeDriver } from "./nvme.ts";
 import type { GuestDriver } from "./types.ts";
 
@@ -9,5 +11,14 @@ import type { GuestDriver } from "./types.ts";
 export function createDriver(kernel: GuestKernel, fn: VirtualFunction): GuestDriver | null {
   const { driver } = kernel.plan.spec;
   if (driver !== fn.spec.model) return null;
-  return driver === "nvme" ? new NvmeDriver(kernel, fn) : new EduDriver(kernel, fn);
+  switch (driver) {
+    case "nvme":
+      return new NvmeDriver(kernel, fn);
+    case "edu":
+      return new EduDriver(kernel, fn);
+    case "nic":
+      return new NicDriver(kernel, fn);
+    default:
+      return unreachable(driver);
+  }
 }

@@ -1,8 +1,21 @@
 /** What guest drivers have in common. */
 import type { IrqKind } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
+import type { DriverVectors } from "../kernel/driver-vectors.ts";
 
 export type DriverState = "unbound" | "bound" | "failed";
+
+/** What an administrator does to a network interface. */
+export interface NetworkActions {
+  /** `ip link set up`: 0 or a negative errno. */
+  open(): Process<number>;
+  /** `ip link set down`. */
+  close(): Process;
+  /** `ethtool -L combined N`: 0 or a negative errno. */
+  setChannels(combined: number): Process<number>;
+  /** `ethtool -t offline`. */
+  selfTest(): Process;
+}
 
 /** A driver bound to one device. A new kernel makes new drivers. */
 export interface GuestDriver {
@@ -10,6 +23,9 @@ export interface GuestDriver {
   readonly state: DriverState;
   /** The interrupt mode of the next probe. */
   mode: IrqKind;
+  readonly vectors: DriverVectors;
+  /** Null for a device that is no network interface. */
+  readonly network: NetworkActions | null;
   /** Finds the device and sets it up: 0, or a negative errno: then the device is left alone. */
   probe(): Process<number>;
   /** Starts and stops the workload. */
@@ -17,6 +33,12 @@ export interface GuestDriver {
   stopIo(): Process;
   /** Takes the driver off the device: unbind, and orderly shutdown of the kernel. */
   remove(): Process;
+  /** System sleep, and the end of it: 0 or a negative errno. */
+  suspend(): Process;
+  resume(): Process<number>;
+  /** A reset of its function under it: before, and after. */
+  resetPrepare(): Process;
+  resetDone(): Process;
   /** Interrupts of a vCPU that went offline move away; those of one that came back return. */
   cpuOffline(vcpu: number): Process;
   cpuOnline(vcpu: number): Process;

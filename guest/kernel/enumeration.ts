@@ -9,6 +9,7 @@ import {
   PCI_BASE_ADDRESS_MEM_TYPE_MASK,
   PCI_BASE_ADDRESS_SPACE_IO,
   PCI_CAP_ID_EXP,
+  PCI_CLASS_DEVICE,
   PCI_COMMAND,
   PCI_COMMAND_INTX_DISABLE,
   PCI_COMMAND_IO,
@@ -25,6 +26,8 @@ import {
 
 /** SeaBIOS's choice for q35's PIRQs, by the low bits of the pin. */
 const FIRMWARE_IRQS = [10, 10, 11, 11] as const;
+/** Classes that SeaBIOS boots from: SATA in AHCI mode, nvme, USB. */
+const FIRMWARE_DRIVES: readonly number[] = [0x0106, 0x0108, 0x0c03];
 /** Where SeaBIOS puts memory BARs below 4 GiB, a MiB a bridge window. */
 const MEMORY_WINDOW = 0xfe600000;
 const IO_WINDOW = 0xc000;
@@ -70,11 +73,11 @@ export function* firmwareSetup(dev: PciDevice, routing: IntxRouting, index: numb
   const command = yield* dev.read(PCI_COMMAND, 2);
   const decode = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_SERR;
   yield* dev.write(PCI_COMMAND, 2, command | decode);
-  if (fn.spec.model === "nvme") yield* firmwareNvme(dev);
+  if (FIRMWARE_DRIVES.includes(yield* dev.read(PCI_CLASS_DEVICE, 2))) yield* firmwareDriver(dev);
 }
 
-/** SeaBIOS boots from nvme, by polling: it turns memory on again, then bus mastering. */
-function* firmwareNvme(dev: PciDevice): Process {
+/** SeaBIOS's drivers poll: they turn memory on again, then bus mastering. */
+function* firmwareDriver(dev: PciDevice): Process {
   const command = yield* dev.read(PCI_COMMAND, 2);
   yield* dev.write(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
   yield* dev.write(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
@@ -102,27 +105,77 @@ function* placeBars(dev: PciDevice, sizes: readonly number[], index: number): Pr
   }
 }
 
-/** pci_setup_device and what follows: probes DisINTx, sizes BARs with decoding off, PCIe, INTx. */
-export function* kernelSetup(dev: PciDevice, routing: IntxRouting): Process {
+/** Where a BAR is and how large, as Linux finds it. */
+export interface Resource {
+  /** Offset in configuration space. */
+  readonly at: number;
+  /** Register as firmware left it. */
+  readonly value: number;
+  readonly bytes: number;
+  readonly isWide: boolean;
+}
+
+/**
+ * pci_setup_device and what follows: probes DisINTx, sizes BARs with decoding off, PCIe, INTx.
+ * Returns the BARs there are.
+ */
+export function* kernelSetup(dev: PciDevice, routing: IntxRouting): Process<Resource[]> {
   const command = yield* dev.read(PCI_COMMAND, 2);
   // pci_intx_mask_broken
   yield* dev.write(PCI_COMMAND, 2, command ^ PCI_COMMAND_INTX_DISABLE);
   yield* dev.write(PCI_COMMAND, 2, command);
-  const off = command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+  const resources: Resource[] = [];
   for (let bar = PCI_BASE_ADDRESS_0; bar <= PCI_BASE_ADDRESS_5; bar += 4) {
-    yield* dev.write(PCI_COMMAND, 2, off);
-    const size = yield* sizeBar(dev, bar, 0xffffffff);
-    if ((size & (PCI_BASE_ADDRESS_MEM_TYPE_MASK | 1)) === PCI_BASE_ADDRESS_MEM_TYPE_64) {
-      bar += 4;
-      yield* sizeBar(dev, bar, 0xffffffff);
-    }
-    yield* dev.write(PCI_COMMAND, 2, command);
+    const found = yield* undecoded(dev, command, () => readBar(dev, bar));
+    if (found.bytes > 0) resources.push(found);
+    if (found.isWide) bar += 4;
   }
-  yield* dev.write(PCI_COMMAND, 2, off);
-  yield* sizeBar(dev, PCI_ROM_ADDRESS, PCI_ROM_ADDRESS_MASK);
-  yield* dev.write(PCI_COMMAND, 2, command);
+  yield* undecoded(dev, command, () => sizeBar(dev, PCI_ROM_ADDRESS, PCI_ROM_ADDRESS_MASK));
   yield* kernelExpress(dev);
   yield* routing.route(dev.fn, dev.fn.intxPin);
+  return resources;
+}
+
+/** __pci_read_base: what decodes addresses does not while its BAR is being sized. */
+function* undecoded<T>(dev: PciDevice, command: number, body: () => Process<T>): Process<T> {
+  const decode = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+  const isOn = (command & decode) !== 0;
+  if (isOn) yield* dev.write(PCI_COMMAND, 2, command & ~decode);
+  const result = yield* body();
+  if (isOn) yield* dev.write(PCI_COMMAND, 2, command);
+  return result;
+}
+
+function* readBar(dev: PciDevice, at: number): Process<Resource> {
+  const value = yield* dev.read(at, 4);
+  const size = yield* sizeBar(dev, at, 0xffffffff);
+  const isIo = (size & PCI_BASE_ADDRESS_SPACE_IO) !== 0;
+  const kind = size & (PCI_BASE_ADDRESS_MEM_TYPE_MASK | PCI_BASE_ADDRESS_SPACE_IO);
+  const isWide = kind === PCI_BASE_ADDRESS_MEM_TYPE_64;
+  if (isWide) yield* sizeBar(dev, at + 4, 0xffffffff);
+  const mask = size & ~(isIo ? 0x3 : 0xf);
+  return { at, value, bytes: mask === 0 ? 0 : (~mask + 1) >>> 0, isWide };
+}
+
+/**
+ * pci_assign_unassigned_bus_resources of a function that firmware did not see: the largest first.
+ * The two halves of an address of 64 bits change with decoding off (pci_std_update_resource).
+ */
+export function* assignResources(dev: PciDevice, resources: readonly Resource[]): Process {
+  let at = MEMORY_WINDOW;
+  const largestFirst = [...resources].sort((a, b) => b.bytes - a.bytes);
+  for (const resource of largestFirst) {
+    const isIo = (resource.value & PCI_BASE_ADDRESS_SPACE_IO) !== 0;
+    const flags = resource.value & (isIo ? 0x3 : 0xf);
+    const base = isIo ? IO_WINDOW : at;
+    if (!isIo) at += resource.bytes;
+    const command = yield* dev.read(PCI_COMMAND, 2);
+    if (resource.isWide) yield* dev.write(PCI_COMMAND, 2, command & ~PCI_COMMAND_MEMORY);
+    yield* dev.write(resource.at, 4, base | flags);
+    if (!resource.isWide) continue;
+    yield* dev.write(resource.at + 4, 4, 0);
+    yield* dev.write(PCI_COMMAND, 2, command);
+  }
 }
 
 /** Extended tags, and the link control as ASPM set-up rewrites it. */

@@ -8,15 +8,23 @@ import { createDriver } from "../driver/registry.ts";
 import type { GuestDriver } from "../driver/types.ts";
 import { RealizeError } from "../vmm/errors.ts";
 import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
-import { firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
+import { assignResources, firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
-import { GuestKernel } from "./kernel.ts";
+import { GuestKernel, type KernelOptions } from "./kernel.ts";
 import { PciDevice } from "./pci-device.ts";
 
 export type LifeState = "off" | "firmware" | "booting" | "running" | "crashed";
 
 /** A reset of a running guest is two under SeaBIOS, which resets the machine once more. */
 const SEABIOS_RESETS = 2;
+
+/** What may be other than a Linux 6.12 with all drivers built in. */
+export interface LifeOptions extends KernelOptions {
+  /** False for a device whose driver is a module that somebody loads later. */
+  readonly probesAtBoot?: (device: string) => boolean;
+  /** In place of the drivers' registry. */
+  readonly createDriver?: (kernel: GuestKernel, fn: VirtualFunction) => GuestDriver | null;
+}
 
 /** All actions are processes of the one 'vcpu' task; none of them ends early but by a kill. */
 export class Lifecycle {
@@ -35,12 +43,20 @@ export class Lifecycle {
   readonly #vm: VirtualMachine;
   readonly #interrupts: GuestInterrupts;
   readonly #routing: IntxRouting;
+  readonly #options: LifeOptions;
   /** Devices the guest has given back: not there any more at the next boot. */
   readonly #ejected = new Set<VirtualFunction>();
   #realized = false;
   #boots = 0;
 
-  constructor(env: MachineEnv, plan: GuestPlan, vm: VirtualMachine, interrupts: GuestInterrupts) {
+  constructor(
+    env: MachineEnv,
+    plan: GuestPlan,
+    vm: VirtualMachine,
+    interrupts: GuestInterrupts,
+    options: LifeOptions = {},
+  ) {
+    this.#options = options;
     this.#env = env;
     this.#plan = plan;
     this.#vm = vm;
@@ -50,6 +66,10 @@ export class Lifecycle {
 
   get drivers(): readonly GuestDriver[] {
     return this.#drivers;
+  }
+
+  get kernel(): GuestKernel | null {
+    return this.#kernel;
   }
 
   get boots(): number {
@@ -138,23 +158,36 @@ export class Lifecycle {
     if (startsIn === "firmware") {
       for (const [index, dev] of devices.entries()) yield* firmwareSetup(dev, this.#routing, index);
     }
+    yield* this.#bootKernel(devices, startsIn !== "driver");
+  }
+
+  /** A new kernel finds the devices, and drivers those they know. */
+  *#bootKernel(devices: readonly PciDevice[], enumerates: boolean): Process {
     this.state = "booting";
     this.#boots++;
     this.#emit("guest_kernel_boot", { boot: this.#boots });
     this.#interrupts.table.clearHandlers();
-    const kernel = new GuestKernel(this.#env, this.#plan, this.#vm, this.#interrupts);
-    this.#kernel = kernel;
-    if (startsIn !== "driver") {
-      for (const dev of devices) yield* kernelSetup(dev, this.#routing);
-    }
+    this.#kernel = new GuestKernel(
+      this.#env,
+      this.#plan,
+      this.#vm,
+      this.#interrupts,
+      this.#options,
+    );
+    if (enumerates) for (const dev of devices) yield* kernelSetup(dev, this.#routing);
     this.#interrupts.enable();
     this.#drivers = [];
-    for (const fn of functions) {
-      const driver = createDriver(kernel, fn);
-      if (driver !== null) this.#drivers.push(driver);
-    }
+    for (const { fn } of devices) this.#addDriver(fn);
     this.state = "running";
-    for (const driver of this.#drivers) yield* this.#probe(driver);
+    for (const driver of this.#drivers) {
+      if (this.#options.probesAtBoot?.(driver.device) ?? true) yield* this.#probe(driver);
+    }
+  }
+
+  #addDriver(fn: VirtualFunction): GuestDriver | null {
+    const driver = (this.#options.createDriver ?? createDriver)(this.#kernel!, fn);
+    if (driver !== null) this.#drivers.push(driver);
+    return driver;
   }
 
   *#probe(driver: GuestDriver): Process {
@@ -183,14 +216,14 @@ export class Lifecycle {
   }
 
   /** The kernel's orderly end: devices are shut down in reverse order of their binding. */
-  *#driversOff(): Process {
+  *shutDownDrivers(): Process {
     for (const driver of [...this.#drivers].reverse()) yield* this.#remove(driver);
   }
 
   *#reboot(): Process {
     if (this.state !== "running") return;
     this.#emit("guest_reboot");
-    yield* this.#driversOff();
+    yield* this.shutDownDrivers();
     yield* this.#systemResets();
     yield* this.#bootUp();
   }
@@ -217,7 +250,7 @@ export class Lifecycle {
 
   *#shutdown(): Process {
     if (this.state === "off") return;
-    yield* this.#driversOff();
+    yield* this.shutDownDrivers();
     this.#halt();
     yield* this.#vm.quit();
     this.state = "off";
@@ -229,6 +262,7 @@ export class Lifecycle {
   #halt(): void {
     this.#interrupts.disable();
     for (const driver of this.#drivers) driver.halt();
+    this.#kernel?.halt();
   }
 
   *#systemResets(): Process {
@@ -245,7 +279,7 @@ export class Lifecycle {
   }
 
   *#unbind(): Process {
-    if (this.state === "running") yield* this.#driversOff();
+    if (this.state === "running") yield* this.shutDownDrivers();
   }
 
   *#bind(): Process {
@@ -259,7 +293,7 @@ export class Lifecycle {
   *#setMode(mode: IrqKind): Process {
     this.#mode = mode;
     if (this.state !== "running") return;
-    yield* this.#driversOff();
+    yield* this.shutDownDrivers();
     yield* this.#bind();
   }
 
@@ -270,6 +304,62 @@ export class Lifecycle {
       yield* on ? driver.cpuOnline(vcpu) : driver.cpuOffline(vcpu);
     }
     this.#emit(on ? "guest_cpu_online" : "guest_cpu_offline", { cpu: vcpu });
+  }
+
+  /** The driver of `device`, if a kernel runs that has one. */
+  driver(device: string): GuestDriver | null {
+    if (this.state !== "running") return null;
+    return this.#drivers.find((driver) => driver.device === device) ?? null;
+  }
+
+  /** `modprobe` of what drives the device, or a write to its driver's `bind`. */
+  *bindDriver(device: string): Process {
+    const driver = this.driver(device);
+    if (driver !== null && driver.state !== "bound") yield* this.#probe(driver);
+  }
+
+  /** A write to `unbind`, or `rmmod`. */
+  *unbindDriver(device: string): Process {
+    const driver = this.driver(device);
+    if (driver !== null) yield* this.#remove(driver);
+  }
+
+  /** `kexec -e`: drivers shut down, and the next kernel starts without firmware. */
+  *kexec(): Process {
+    if (this.state !== "running") return;
+    yield* this.shutDownDrivers();
+    this.#halt();
+    const functions = this.#vm.functions.filter((fn) => !this.#ejected.has(fn));
+    const devices = functions.map((fn) => new PciDevice(this.#vm, fn));
+    yield* this.#bootKernel(devices, true);
+  }
+
+  /** A device comes: hot-plugged, or found by a scan of the bus after it was removed. */
+  *discover(fn: VirtualFunction): Process {
+    if (this.state !== "running") return;
+    this.#ejected.delete(fn);
+    const dev = new PciDevice(this.#vm, fn);
+    yield* assignResources(dev, yield* kernelSetup(dev, this.#routing));
+    const driver = this.#addDriver(fn);
+    if (driver !== null) yield* this.#probe(driver);
+  }
+
+  /** A write to the device's `remove`: the kernel forgets it, the machine still has it. */
+  *removeDevice(device: string): Process {
+    const driver = this.driver(device);
+    if (driver === null) return;
+    yield* this.#remove(driver);
+    this.#drivers = this.#drivers.filter((other) => other !== driver);
+  }
+
+  /** A write to the device's `reset`. */
+  *resetFunction(fn: VirtualFunction): Process {
+    const driver = this.driver(fn.spec.name);
+    const isBound = driver?.state === "bound";
+    if (isBound) yield* driver.resetPrepare();
+    const dev = new PciDevice(this.#vm, fn);
+    yield* dev.resetFunction();
+    if (isBound) yield* driver.resetDone();
   }
 
   *#startIo(): Process {

@@ -7,6 +7,7 @@ export const PCI_COMMAND_MEMORY = 0x2;
 export const PCI_COMMAND_MASTER = 0x4;
 export const PCI_COMMAND_SERR = 0x100;
 export const PCI_COMMAND_INTX_DISABLE = 0x400;
+export const PCI_CLASS_DEVICE = 0x0a;
 export const PCI_BASE_ADDRESS_0 = 0x10;
 export const PCI_BASE_ADDRESS_5 = 0x24;
 export const PCI_BASE_ADDRESS_SPACE_IO = 0x1;

@@ -5,6 +5,7 @@ import type { Device } from "./device.ts";
 import { E1000e } from "./e1000e.ts";
 import { Edu } from "./edu.ts";
 import { NecUsbXhci } from "./nec-usb-xhci.ts";
+import { Nic } from "./nic.ts";
 import { Nvme, type NvmeExtra } from "./nvme.ts";
 import { Recorded } from "./recorded.ts";
 import { Rocker } from "./rocker.ts";
@@ -18,6 +19,8 @@ export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
       return new Nvme(spec, extra);
     case "edu":
       return new Edu(spec, extra);
+    case "nic":
+      return new Nic(spec, extra);
     case "e1000e":
       return new E1000e(spec, extra);
     case "rocker":

@@ -129,11 +129,13 @@ export interface RecordedFunction {
 
 export interface DeviceSpec {
   readonly name: string;
-  readonly model: "nvme" | "edu" | "e1000e" | "rocker" | "nec-usb-xhci" | "virtio-net";
+  readonly model: "nvme" | "edu" | "nic" | "e1000e" | "rocker" | "nec-usb-xhci" | "virtio-net";
   /** MSI-X table size, 0 for none. */
   readonly msixVectors: number;
   /** MSI vectors the capability offers, 0 for none. */
   readonly msiVectors: number;
+  /** Of a nic: how far apart interrupts of one vector are at least, ns; default: 0. */
+  readonly moderationNs?: number;
   /** A PCIe-to-PCI bridge before it, by name: the IOMMU cannot tell devices behind it apart. */
   readonly bridge?: string;
   /** In place of the host's, as a device's attribute overrides a module's parameter. */
@@ -180,14 +182,23 @@ export interface TimelineEntry {
   readonly cpu?: number;
 }
 
+/** What uses vfio on behalf of a guest; `dpdk` is a driver with no guest. See guest/vmm. */
+export type VmmName = "qemu" | "cloud-hypervisor" | "crosvm" | "dpdk" | "minimal";
+
+/** 7.2 regrows, 10.0 and 11.1 grow by the vector where the kernel can. */
+export type QemuVersion = "7.2" | "10.0" | "11.1";
+
+/** 51.0 gives every vector a GSI at once, 52.0 at its first use, main sends KVM longer tables. */
+export type CloudHypervisorVersion = "51.0" | "52.0" | "main";
+
 export interface GuestSpec {
   readonly name: string;
-  readonly vmm: "qemu";
-  /** Which QEMU: 7.2 regrows, 10.0 and 11.1 grow by the vector where the kernel can. */
-  readonly vmmVersion: "7.2" | "10.0" | "11.1";
+  readonly vmm: VmmName;
+  /** Which QEMU or cloud-hypervisor; the others have one way (`main`). */
+  readonly vmmVersion: QemuVersion | CloudHypervisorVersion;
   readonly vcpus: number;
   readonly devices: readonly string[];
-  readonly driver: "nvme" | "edu";
+  readonly driver: "nvme" | "edu" | "nic";
   /**
    * `irqfd`: KVM injects; `posted`: the IOMMU posts to a vCPU what KVM lets it, and KVM injects the
    * rest; `userspace`: QEMU reads every eventfd and injects itself.

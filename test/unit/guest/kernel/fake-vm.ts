@@ -176,6 +176,7 @@ function configOf(spec: DeviceSpec): Uint8Array {
   const caps: number[] = [];
   const put = (offset: number, ...bytes: number[]): void => config.set(bytes, offset);
   put(4, 0x00, 0x01);
+  if (spec.model === "nvme") put(0x0a, 0x08, 0x01);
   put(0x10, 4);
   if (spec.msixVectors > 0) {
     const last = spec.msixVectors - 1;
