@@ -23,8 +23,8 @@ export interface VirtualFunction {
 export interface UserInterrupts {
   /** The function is to have `count` of `kind`: how many there are, or a negative errno. */
   alloc(kind: PciIrqKind, count: number): Process<number>;
-  /** `fired` is called for each read of the vector's eventfd, with the tokens that were in it. */
-  request(vector: number, fired: (tokens: number) => void): Process<number>;
+  /** `fired` is called for each read of the vector's eventfd: for one token, the others merged. */
+  request(vector: number, fired: () => void): Process<number>;
   free(vector: number): Process;
   freeAll(): Process;
 }

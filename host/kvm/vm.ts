@@ -116,7 +116,9 @@ export class KvmVm implements IrqfdVm {
     if (target === null) {
       meter?.dropped(row, "dropped-no-handler");
     } else if (target.kind === "msi") {
-      this.#deliver(target.vcpu, target.vector, row, meter);
+      // With a split irqchip a line, too, comes by a message.
+      if (row === meter?.rows.base) this.#deliverLevel(target.vcpu, target.vector, row, meter);
+      else this.#deliver(target.vcpu, target.vector, row, meter);
     } else {
       this.#ioapic.assert(target.pin, row, meter);
       if (irqfd.resample === null) this.#ioapic.deassert(target.pin);

@@ -2,13 +2,13 @@
 import { nameIssues } from "./expect.ts";
 import type { Issue, Path } from "./issues.ts";
 import { DEVICE_MODELS } from "./models.ts";
-import { expandRetention } from "./retention.ts";
 import { checkPosting } from "./posting.ts";
+import { expandRetention } from "./retention.ts";
 import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { expandTimeline } from "./timeline.ts";
 import type { DeviceSpec, GuestSpec, HostSpec, Scenario, WorkloadSpec } from "./types.ts";
-import { expandVmmMachine } from "./vmm-machine.ts";
+import { expandVmm } from "./vmm.ts";
 
 type Report = (issue: Issue) => void;
 
@@ -188,16 +188,13 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
       devices,
       report: silent ? () => {} : report,
     });
-    const { vmm, vmmVersion, vcpus } = entry;
     return {
       spec: {
         name,
-        vmm,
-        vmmVersion,
-        vcpus,
+        ...expandVmm(entry, path, silent ? () => {} : report),
+        vcpus: entry.vcpus,
         devices: devices.map((device) => device.name),
         driver,
-        ...expandVmmMachine(entry, path, silent ? () => {} : report),
         workload,
         timeline,
       },

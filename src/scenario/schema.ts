@@ -5,7 +5,7 @@ import { parseDurationNs, parseRatePerSecond } from "../base/units.ts";
 import { VCPUS_MAX } from "../shm/virtual-apic.ts";
 import { DEFAULT_COSTS } from "../time/costs.ts";
 import { retentionSchema } from "./retention.ts";
-import { vmmMachineKeys } from "./vmm-machine.ts";
+import { vmmKeys } from "./vmm.ts";
 
 /** 104 days: nanoseconds stay exact in a double. */
 const DURATION_NS_MAX = 2 ** 53;
@@ -163,20 +163,11 @@ const timelineEntry = z.strictObject({
 const guest = z.strictObject({
   name,
   count,
-  vmm: z.enum(["qemu"]).default("qemu"),
-  vmmVersion: z
-    // Unquoted, YAML reads 10.0 as a number.
-    .preprocess(
-      (value) => (typeof value === "number" ? value.toFixed(1) : value),
-      z.enum(["7.2", "10.0", "11.1"]),
-    )
-    .default("10.0")
-    .meta({ description: "Which QEMU: 7.2 regrows all vectors, later ones add one." }),
+  ...vmmKeys,
   vcpus: z.int().min(1).max(VCPUS_MAX).default(1),
   device: z.string().optional(),
   devices: z.array(z.string()).min(1).optional(),
   driver: z.enum(["nvme", "edu"]).optional(),
-  ...vmmMachineKeys,
   workload: workload.optional(),
   timeline: z.array(timelineEntry).min(1).optional(),
 });

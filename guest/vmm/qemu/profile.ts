@@ -2,11 +2,11 @@
  * How QEMU machines differ, all in one place: by version (hw/vfio/pci.c), by kernel-irqchip, by
  * x-no-kvm-*, and by the vIOMMU. Each difference says where it is known from.
  */
-import type { GuestSpec } from "../../../src/scenario/types.ts";
+import type { GuestSpec, QemuVersion as QemuRelease } from "../../../src/scenario/types.ts";
 
 /** What a version of QEMU does in its own way. */
 export interface QemuVersion {
-  readonly version: GuestSpec["vmmVersion"];
+  readonly version: QemuRelease;
   /**
    * Asks for MSI-X's NORESIZE flag and, where it is clear, adds vectors to an enabled MSI-X one by
    * one (since 8.2). Recordings: 7.2 asks nothing and regrows, 10.0 and 11.1 ask.
@@ -59,7 +59,7 @@ export interface QemuProfile extends QemuVersion {
 
 const MODERN = { dynamicMsix: true, emptyEnable: "fd-none", realizeGsi: 0 } as const;
 
-const VERSIONS: Readonly<Record<GuestSpec["vmmVersion"], QemuVersion>> = {
+const VERSIONS: Readonly<Record<QemuRelease, QemuVersion>> = {
   "7.2": {
     version: "7.2",
     dynamicMsix: false,
@@ -85,7 +85,7 @@ export function qemuProfile(spec: GuestSpec): QemuProfile {
   const bypass = spec.path === "userspace" ? NONE : ALL;
   const kind = spec.irqchip ?? (bypass.msix ? "full" : "none");
   return {
-    ...VERSIONS[spec.vmmVersion],
+    ...VERSIONS[spec.vmmVersion as QemuRelease],
     irqchip: IRQCHIPS[kind],
     bypass,
     intremap: spec.intremap ?? false,
