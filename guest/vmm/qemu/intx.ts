@@ -74,7 +74,7 @@ export class VfioIntx {
   *#enableKvm(): Process {
     const { loop, kvm, profile } = this.#device.ctx;
     const interrupt = this.#interrupt!;
-    if (kvm === null || !profile.bypass.intx) return;
+    if (kvm === null || !profile.bypass.intx || this.pin < 0) return;
     loop.clearHandler(interrupt);
     yield* this.#set(SET_NONE_MASK);
     this.#settled();
@@ -123,7 +123,7 @@ export class VfioIntx {
     this.#device.fn.deassertIntx();
   }
 
-  /** vfio_intx_routing_notifier: firmware or kernel moved the interrupt to another GSI. */
+  /** vfio_intx_routing_notifier: it was moved to another GSI, or (negative) is led nowhere. */
   *route(pin: number): Process {
     this.#chipsetPin = pin;
     if (pin === this.pin || this.#device.mode !== "intx") return;
@@ -131,6 +131,7 @@ export class VfioIntx {
     const high = this.#device.fn.intxWire;
     if (high) this.#device.wire(false);
     this.pin = pin;
+    if (pin < 0) return;
     if (high) this.#device.wire(true);
     yield* this.#enableKvm();
     yield* this.endOfInterrupt();

@@ -145,7 +145,8 @@ function multiMsiFds(calls: readonly VmmCall[]): Set<FdName> {
 /**
  * The calls of each device that are compared, in order. A call on KVM or on an eventfd is for the
  * device that its thread last had to do with, but for routes of the VMM's IOAPIC. Left out are the
- * closing of an eventfd that no call had, and routes that the guest remaps.
+ * closing of an eventfd that no call had, routes that the guest remaps, and the numbers of GSIs
+ * where it is not determined which messages of several have taken one.
  */
 export function sortByDevice(
   calls: readonly VmmCall[],
@@ -154,6 +155,7 @@ export function sortByDevice(
   const last = new Map<string, string>();
   const used = new Set<FdName>();
   const multi = multiMsiFds(calls);
+  const isGsiFree = vmm.isRemapped && multi.size > 0;
   const byDevice = new Map<string, VmmCall[]>();
   for (const call of calls) {
     const { dev, thread, silent, op, fds, routes } = call;
@@ -164,10 +166,15 @@ export function sortByDevice(
     const isPins = vmm.irqchip === "split" && routes !== undefined && isIoapicRouting(routes);
     const device = isPins ? "" : (last.get(thread) ?? "");
     const list = byDevice.get(device);
-    if (list === undefined) byDevice.set(device, [call]);
-    else list.push(call);
+    const compared = isGsiFree ? withoutGsi(call) : call;
+    if (list === undefined) byDevice.set(device, [compared]);
+    else list.push(compared);
   }
   return byDevice;
+}
+
+function withoutGsi({ gsi, ...call }: VmmCall): VmmCall {
+  return call;
 }
 
 /** All recorded calls of a file. */

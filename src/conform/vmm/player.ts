@@ -10,8 +10,11 @@ const TABLE_FIELDS: Readonly<Record<string, number>> = {
   data: 8,
   ctrl: 12,
 };
-/** A register that no device has: any access of a BAR ends an INTx in a VMM without irqfds. */
-const SOME_REGISTER = 4;
+/**
+ * Before the recorder's own register there is one that nobody has: any access of a BAR ends an INTx
+ * in a VMM without irqfds.
+ */
+const NOBODYS_REGISTER = -4;
 /** Vector, delivery mode and trigger mode are the same bits in a message and in a pin's entry. */
 const MSI_DATA_OF_PIN = 0x87ff;
 const DEVICE_ADD = /^QMP device_add\b/;
@@ -143,7 +146,7 @@ export class Player {
         }
         return true;
       case "vfio_intx_eoi":
-        machine.run(machine.vmm.mmioWrite(fn, bar, SOME_REGISTER, 4, 0));
+        machine.run(machine.vmm.mmioWrite(fn, bar, offset + NOBODYS_REGISTER, 4, 0));
         return true;
       default:
         return false;

@@ -1,6 +1,7 @@
 /** Recordings of a VMM's calls to vfio-pci and KVM: lines of a file and what its name says. */
 import { type InputPlace, UsageError } from "../../base/errors.ts";
 import type { GuestSpec, HostSpec } from "../../scenario/types.ts";
+import { VFIO_IRQ_INFO_NORESIZE } from "../../uapi/vfio.ts";
 
 /** One line; which fields there are depends on `op`. Hexadecimal numbers are strings. */
 export interface RecordedLine {
@@ -49,24 +50,60 @@ const LEGACY_ROUTES = 38;
 /** Addresses of local APICs, and the bit that makes of them an index of the remapping table. */
 const APIC_ADDRESSES = 0xfee;
 const MSI_REMAPPABLE = 1 << 4;
+const MSI_REDIRECTION_HINT = 1 << 3;
 
-/** What name and lines say of the VMM: irqfds there are with KVM only. */
+/** Words of a mode in which the guest has a vIOMMU; which messages remap the lines show as well. */
+const REMAPPING_MODES = ["guestIR", "multimsi"];
+
+/** What name and lines say of the VMM. */
 export function recordedVmm(path: string, lines: readonly RecordedLine[]): RecordedVmm {
   const [, qemu, rest] = NAME.exec(fileName(path)) ?? [];
   if (qemu === undefined) throw new UsageError("not a VMM's recording", { place: { file: path } });
-  const routing = lines.find(({ op }) => op === "kvm_routing");
-  const isSplit = routing !== undefined && numberOf(routing.nr) < LEGACY_ROUTES;
+  const words = rest!.split("-");
+  const hasKvm = !words.includes("tcg");
+  const isRemapped = REMAPPING_MODES.some((mode) => words.includes(mode));
   return {
     version: VERSIONS[qemu]!,
-    path: lines.some(({ op }) => op === "kvm_irqfd") ? "irqfd" : "userspace",
-    irqchip: isSplit ? "split" : "full",
-    isRemapped: lines.some(isRemappable),
-    kernel: rest!.split("-").includes("l1k61") ? "linux-6.1" : "linux-6.12",
+    path: hasKvm && hasBypass(words, lines) ? "irqfd" : "userspace",
+    irqchip: !hasKvm ? "none" : isRemapped || isSplit(words, lines) ? "split" : "full",
+    isRemapped: isRemapped || lines.some(isRemappable),
+    kernel: hasOldKernel(words, lines) ? "linux-6.1" : "linux-6.12",
   };
 }
 
-/** True if the guest wrote a message's address in the remappable format (VT-d, 5.1.2.2). */
-function isRemappable({ op, val }: RecordedLine): boolean {
+/**
+ * Without it QEMU reads all eventfds: no device interrupts through an irqfd. Those on GSI 0 are no
+ * sign of it, as a batch enable makes them of entries that were never used.
+ */
+function hasBypass(words: readonly string[], lines: readonly RecordedLine[]): boolean {
+  if (words.includes("nobypass")) return false;
+  return lines.some(({ op, resample, gsi }) => {
+    return op === "kvm_irqfd" && (resample !== undefined || numberOf(gsi) !== 0);
+  });
+}
+
+function isSplit(words: readonly string[], lines: readonly RecordedLine[]): boolean {
+  const routing = lines.find(({ op }) => op === "kvm_routing");
+  if (routing === undefined) return words.includes("kvmsplit");
+  return numberOf(routing.nr) < LEGACY_ROUTES;
+}
+
+/** Linux 6.1 has no dynamic MSI-X, which GET_IRQ_INFO tells those who ask. */
+function hasOldKernel(words: readonly string[], lines: readonly RecordedLine[]): boolean {
+  const info = lines.find(({ op, index }) => op === "get_irq_info" && index === "MSIX");
+  if (info === undefined || info.ret !== 0) return words.includes("l1k61");
+  return (numberOf(info.iflags) & VFIO_IRQ_INFO_NORESIZE) !== 0;
+}
+
+/**
+ * True if the guest wrote a message's address in the remappable format (VT-d, 5.1.2.2), or if a pin
+ * of the IOAPIC sends one with a redirection hint, which no entry of its own has.
+ */
+function isRemappable({ op, val, set }: RecordedLine): boolean {
+  if (op === "kvm_routing") {
+    const routes = (set ?? []) as readonly [number, string, string][];
+    return routes.some(([, address]) => (Number(address) & MSI_REDIRECTION_HINT) !== 0);
+  }
   if (op !== "g_tblw" && op !== "g_cfgw") return false;
   const address = numberOf(val);
   return address >>> 20 === APIC_ADDRESSES && (address & MSI_REMAPPABLE) !== 0;
