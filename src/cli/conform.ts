@@ -9,7 +9,9 @@ import { canonicalJson } from "../report/json.ts";
 import { clip } from "../report/table.ts";
 import type { CreateHost } from "../run/contract.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
+import { layersText } from "./layers-text.ts";
 import type { AddCommand } from "./program.ts";
+import { styleFor, widthOf } from "./terminal.ts";
 
 const DIVERGENCES_SHOWN = 20;
 const WIDTH = 96;
@@ -62,7 +64,10 @@ async function compare(
 async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
   if (flags.verbose === true && flags.json !== true) {
     const { conformLayers } = await import("../conform/conform.ts");
-    for (const text of conformLayers(paths, await loadSides())) io.out(text);
+    const page = { width: widthOf(io), style: styleFor(io) };
+    for (const { file, rows } of conformLayers(paths, await loadSides())) {
+      io.out(`${page.style.bold(clip(file, page.width))}\n\n${layersText(rows, page)}\n`);
+    }
   }
   const report = await compare(paths, flags.kernel === undefined ? {} : { kernel: flags.kernel });
   if (report.totals.scripts === 0) {

@@ -7,6 +7,10 @@ export interface Io {
   err(text: string): void;
   readonly outIsTty: boolean;
   readonly errIsTty: boolean;
+  /** Columns of the terminal, or what the user says there are; unknown if not there. */
+  readonly outColumns?: number;
+  /** The user wants no colours. */
+  readonly noColor?: boolean;
   /** Calls `handler` at every SIGINT and SIGTERM until the returned function is called. */
   onInterrupt(handler: () => void): () => void;
   /** Ends the process at once. */
@@ -25,6 +29,12 @@ export const EXIT_INTERRUPTED = 130;
 /** Ctrl-C, and what timeout(1) and service managers send: both want a result, and soon. */
 const INTERRUPTS = ["SIGINT", "SIGTERM"] as const;
 
+/** The terminal's own number, or COLUMNS where stdout is none. */
+function outColumns(): { outColumns?: number } {
+  const columns = process.stdout.columns ?? Number(process.env.COLUMNS);
+  return Number.isInteger(columns) && columns > 0 ? { outColumns: columns } : {};
+}
+
 /** The real process. */
 export function processIo(): Io {
   // A reader that has seen enough (head) is no error.
@@ -37,6 +47,8 @@ export function processIo(): Io {
     err: (text) => void process.stderr.write(text),
     outIsTty: process.stdout.isTTY === true,
     errIsTty: process.stderr.isTTY === true,
+    ...outColumns(),
+    noColor: (process.env.NO_COLOR ?? "") !== "",
     onInterrupt(handler) {
       for (const signal of INTERRUPTS) process.on(signal, handler);
       return () => {

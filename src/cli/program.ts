@@ -7,6 +7,7 @@ import { doctorCommand } from "./doctor.ts";
 import { EXIT_INVARIANT, EXIT_OK, EXIT_USAGE, type Io } from "./io.ts";
 import { latencyCommand } from "./latency.ts";
 import { listCommand } from "./list.ts";
+import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 
 /** Adds itself to the program; sets the exit code when it has run. */
@@ -18,6 +19,7 @@ const COMMANDS: readonly AddCommand[] = [
   listCommand,
   doctorCommand,
   conformCommand,
+  replayCommand,
 ];
 
 const HELP = `

@@ -3,13 +3,15 @@ import { dirname, join } from "node:path";
 import type { CreateHost } from "../run/contract.ts";
 import { type Divergence, differences, type Exemption } from "./compare.ts";
 import { exemptionOf, findRecordings, readText, readTextIfPresent } from "./files.ts";
+import type { LayerRow } from "./layers.ts";
 import { LeakedState } from "./leaked-state.ts";
 import { type RecordingName, recordingName } from "./recorded-machine.ts";
 import { checkAgainstScript, parseRecording, type RecordedOp, scriptOps } from "./recording.ts";
+import { conformLog, isIoctlLog } from "./replay/conform-log.ts";
 import { ScriptRunner } from "./runner.ts";
 import { parseLine, type ScriptLine } from "./script.ts";
 import { conformVmmRecording } from "./vmm/conform.ts";
-import { layersText } from "./vmm/layers.ts";
+import { vmmRows } from "./vmm/layers.ts";
 import type { CreateVmm } from "./vmm/machine.ts";
 import { isVmmRecording, recordedKernel } from "./vmm/recording.ts";
 
@@ -62,13 +64,22 @@ export function conformResult(files: readonly (FileConformance | null)[]): Confo
   return { totals, divergences };
 }
 
-/** Each recording of a VMM in `paths` as text: what guest, VMM and kernel did, side by side. */
+/** A recording in layers, and the numbers that it comes to. */
+export interface LayeredRecording extends FileConformance {
+  readonly file: string;
+  readonly rows: readonly LayerRow[];
+}
+
+/** Each recording of a VMM in `paths`: what guest, VMM and kernel did, side by side. */
 export function* conformLayers(
   paths: readonly string[],
   sides: { readonly createHost: CreateHost; readonly createVmm: CreateVmm },
-): Generator<string> {
-  for (const path of findRecordings(paths)) {
-    if (isVmmRecording(path)) yield layersText(conformVmmRecording(path, sides, true));
+): Generator<LayeredRecording> {
+  for (const file of findRecordings(paths)) {
+    if (!isVmmRecording(file)) continue;
+    const found = conformVmmRecording(file, sides, true);
+    const { ops, divergences } = found;
+    yield { file, ops, divergences, rows: vmmRows(found) };
   }
 }
 
@@ -84,6 +95,7 @@ export function conformFile(
     if (createVmm === undefined || isLeftOut) return null;
     return conformVmmRecording(path, { createHost, createVmm });
   }
+  if (isIoctlLog(path)) return conformLog(path, options);
   const name = recordingName(path);
   if (kernel !== undefined && kernel !== name.machine.host.kernel) return null;
   return conformRecording(path, name, options, scripts);
