@@ -11,6 +11,7 @@ import type {
   HostReport,
   MachineEnv,
   PoolInspection,
+  RetentionReport,
 } from "../src/run/contract.ts";
 import type { OwnPolicies } from "../src/run/retention-policy.ts";
 import type { DeviceSpec, HostSpec } from "../src/scenario/types.ts";
@@ -47,6 +48,8 @@ interface HostGuest {
 class Host implements HostMachine {
   readonly #env: MachineEnv;
   readonly #pool: IrqPool;
+  readonly #retention: Retention;
+  #atEnd: RetentionReport | null = null;
   readonly #bypass = new IrqBypass();
   readonly #devices = new Map<string, HostDevice>();
   readonly #guests = new Map<number, HostGuest>();
@@ -69,6 +72,7 @@ class Host implements HostMachine {
     const pool = createIrqPool(spec, env);
     this.#pool = pool;
     const retention = new Retention(env, pool);
+    this.#retention = retention;
     const vfioHost = {
       env,
       pool,
@@ -174,6 +178,8 @@ class Host implements HostMachine {
   }
 
   quiesce(): void {
+    // The run is over: what is held from now on, while all comes to rest, is no part of it.
+    this.#atEnd ??= this.#retention.report();
     for (const device of [...this.#loaded]) this.#stopLoad(device);
   }
 
@@ -196,6 +202,7 @@ class Host implements HostMachine {
     return {
       guests: [...this.#guests.values()].map(guestReport),
       pool: this.#pool.report(),
+      retention: this.#atEnd ?? this.#retention.report(),
       ioctls: { ...this.#ioctls },
       trace: tracer instanceof TraceRecorder ? tracer.events : [],
     };

@@ -55,6 +55,10 @@ export class AmdIrqRemapping implements IrqRemapping {
     return table.bitmap.findZeroArea(count, alignOf(count, kind)) >= 0;
   }
 
+  entriesFor(count: number): number {
+    return count;
+  }
+
   table({ requester }: Requester, kind: EntryKind): EntryTable | null {
     return kind === "line" ? this.#ioApic : (this.#tables.get(requester) ?? null);
   }

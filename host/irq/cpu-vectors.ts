@@ -1,5 +1,5 @@
 /** CPU vectors as irq domains take them: from any CPU, and with words when there is none. */
-import type { Holder, Shortages } from "./shortage.ts";
+import { CPU_VECTORS, type Holder, type Shortages } from "./shortage.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 
 export interface CpuVectorHolder extends Holder {
@@ -39,7 +39,7 @@ export class CpuVectors {
       if (held > mostEntries) [most, mostEntries] = [holder, held];
     }
     this.#shortages.note("irq_vector_alloc_failed", {
-      table: "CPU vectors",
+      table: CPU_VECTORS,
       size: this.matrix.size,
       used: this.matrix.totalAllocated,
       asked: 1,

@@ -72,6 +72,10 @@ export class GicIts {
     return this.#ranges.size;
   }
 
+  get free(): number {
+    return this.#ranges.free;
+  }
+
   /** LPIs that functions keep by design while their MSI domain lives, and will give back. */
   get kept(): number {
     if (!this.#options.teardownWithDomain) return 0;

@@ -6,7 +6,7 @@ import { ENOSPC } from "../../src/base/errno.ts";
 import type { TableInspection } from "../../src/run/contract.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { IrqNumbers } from "./irq-numbers.ts";
-import type { MsiMessage, MsiParent } from "./msi-parent.ts";
+import type { MsiMessage, MsiParent, SharedEntryTable } from "./msi-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
 import { EntryTable } from "./remapping.ts";
 import { BOOT_HOLDER, type Holder, type Shortages } from "./shortage.ts";
@@ -34,6 +34,14 @@ export class V2mFrame {
 
   get size(): number {
     return this.#spis.size;
+  }
+
+  get name(): string {
+    return this.#spis.name;
+  }
+
+  get free(): number {
+    return this.#spis.free;
   }
 
   inspect(): TableInspection[] {
@@ -105,8 +113,8 @@ export class V2mMsiDomain implements MsiParent {
     return true;
   }
 
-  tableOf(): null {
-    return null;
+  tableOf(): SharedEntryTable {
+    return this.#frame;
   }
 
   allocDesc(irqs: ClientIrqs, first: number, count: number): number {
@@ -115,6 +123,7 @@ export class V2mMsiDomain implements MsiParent {
     const virq = this.#numbers.alloc(count);
     for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
     irqs.irtes[first] = spi;
+    irqs.held.addEntries(count);
     this.#samples.irqs += count;
     this.#samples.changed(irqs.client.fn.name);
     return 0;
@@ -125,6 +134,7 @@ export class V2mMsiDomain implements MsiParent {
     for (let index = first; index < first + count; index++) irqs.remove(index);
     this.#frame.release(irqs, irqs.irtes[first]!, count);
     irqs.irtes[first] = -1;
+    irqs.held.addEntries(-count);
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
     this.#samples.changed(irqs.client.fn.name);

@@ -1,5 +1,6 @@
 /** What the kernel keeps for a function's irqs: msi_desc, irq_desc, action, latch (kernel/irq). */
 import { assert } from "../../src/base/assert.ts";
+import { HeldAccount } from "../../src/measure/held.ts";
 import type { Clock } from "../../src/time/clock.ts";
 import type { CpuVectorHolder } from "./cpu-vectors.ts";
 import type { IoApicLine } from "./ioapic-lines.ts";
@@ -36,11 +37,14 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
   wireHigh = false;
   /** The line has been open once: pdev->irq is its number, and stays so. */
   lineAssigned = false;
+  /** What it holds, over time. */
+  readonly held: HeldAccount;
   readonly #flags: Uint8Array;
   #count = 0;
 
   /** `size` is the larger of what MSI and MSI-X of the function offer. */
-  constructor(client: IrqClient, size: number, line: IoApicLine | null) {
+  constructor(client: IrqClient, size: number, line: IoApicLine | null, clock: Clock) {
+    this.held = new HeldAccount(clock);
     this.client = client;
     this.line = line;
     this.actions = new Array<IrqAction | null>(size).fill(null);
@@ -62,11 +66,11 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
 
   /** Irqs with a handler. Not for hot paths. */
   armed(): number {
-    return this.actions.reduce((sum, action) => (action === null ? sum : sum + 1), 0);
+    return this.held.armed;
   }
 
   vectorsHeld(): number {
-    return this.vectors.reduce((sum, vector) => (vector < 0 ? sum : sum + 1), 0);
+    return this.held.vectors;
   }
 
   /** Irqs the function holds. */
@@ -95,6 +99,7 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
     this.#flags[index] = HELD;
     this.virqs[index] = virq;
     this.#count++;
+    this.held.allocated();
   }
 
   /** The irq_desc is gone, and a latched message with it. */
@@ -106,6 +111,24 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
     this.#flags[index] = 0;
     this.virqs[index] = 0;
     this.#count--;
+    this.held.freed();
+  }
+
+  /** Its handler, or null for none any more. */
+  setAction(index: number, action: IrqAction | null): void {
+    this.actions[index] = action;
+    if (action === null) this.held.handlerFreed();
+    else this.held.requested();
+  }
+
+  /** Its CPU vector, or -1 for none any more. */
+  setVector(index: number, vector: number): void {
+    if (vector >= 0 === this.vectors[index]! >= 0) {
+      this.vectors[index] = vector;
+      return;
+    }
+    this.vectors[index] = vector;
+    this.held.addVector(vector >= 0 ? 1 : -1);
   }
 
   /** irq_domain_activate_irq with a vector behind it: from now on messages arrive. */

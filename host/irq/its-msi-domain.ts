@@ -7,7 +7,12 @@ import type { KernelProfile } from "../kernel-profile.ts";
 import type { GicIts } from "./gic-its.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { IrqNumbers } from "./irq-numbers.ts";
-import { type MsiMessage, type MsiParent, roundUpPowerOfTwo } from "./msi-parent.ts";
+import {
+  type MsiMessage,
+  type MsiParent,
+  roundUpPowerOfTwo,
+  type SharedEntryTable,
+} from "./msi-parent.ts";
 import type { PoolSamples } from "./pool-samples.ts";
 
 /** GITS_TRANSLATER of the recorded machine: the frame at 0x08090000 and the register in it. */
@@ -43,7 +48,7 @@ export class ItsMsiDomain implements MsiParent {
     this.removeDeviceDomain(irqs);
     if (this.its.prepare(irqs, roundUpPowerOfTwo(vectorsOf(irqs, kind))) < 0) return -ENODEV;
     this.#domains.set(irqs, kind);
-    this.#samples.changed(irqs.client.fn.name);
+    this.#changed(irqs);
     return 0;
   }
 
@@ -52,14 +57,14 @@ export class ItsMsiDomain implements MsiParent {
     const table = this.#blocks === "table" && kind === "msix";
     const size = table ? Math.max(count, vectorsOf(irqs, kind)) : count;
     const result = this.its.prepare(irqs, roundUpPowerOfTwo(size));
-    this.#samples.changed(irqs.client.fn.name);
+    this.#changed(irqs);
     return result;
   }
 
   removeDeviceDomain(irqs: ClientIrqs): void {
     if (!this.#domains.delete(irqs)) return;
     this.its.teardown(irqs);
-    this.#samples.changed(irqs.client.fn.name);
+    this.#changed(irqs);
   }
 
   /** Single irqs are never given back here, so that nobody could make room. */
@@ -67,8 +72,8 @@ export class ItsMsiDomain implements MsiParent {
     return true;
   }
 
-  tableOf(): null {
-    return null;
+  tableOf(): SharedEntryTable {
+    return this.its;
   }
 
   allocDesc(irqs: ClientIrqs, first: number, count: number): number {
@@ -78,7 +83,7 @@ export class ItsMsiDomain implements MsiParent {
     for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
     irqs.irtes[first] = lpi;
     this.#samples.irqs += count;
-    this.#samples.changed(irqs.client.fn.name);
+    this.#changed(irqs);
     return 0;
   }
 
@@ -89,6 +94,11 @@ export class ItsMsiDomain implements MsiParent {
     irqs.irtes[first] = -1;
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
+    this.#changed(irqs);
+  }
+
+  #changed(irqs: ClientIrqs): void {
+    irqs.held.addEntries((this.its.device(irqs)?.lpis ?? 0) - irqs.held.entries);
     this.#samples.changed(irqs.client.fn.name);
   }
 

@@ -85,6 +85,7 @@ export class MsiDomain implements MsiParent {
     }
     for (let i = 0; i < count; i++) irqs.add(first + i, virq + i);
     irqs.irtes[first] = irte;
+    irqs.held.addEntries(this.remapping?.entriesFor(count) ?? 0);
     this.#samples.irqs += count;
     this.#samples.changed(irqs.client.fn.name);
     return 0;
@@ -97,11 +98,12 @@ export class MsiDomain implements MsiParent {
       const vector = irqs.vectors[index]!;
       if (vector >= 0) this.matrix.free(vector);
       else this.matrix.unreserve();
-      irqs.vectors[index] = -1;
+      irqs.setVector(index, -1);
       irqs.remove(index);
     }
     this.remapping?.release(irqs.irtes[first]!, count, irqs, irqs.kind!);
     irqs.irtes[first] = NO_ENTRY;
+    irqs.held.addEntries(-(this.remapping?.entriesFor(count) ?? 0));
     this.#numbers.free(virq, count);
     this.#samples.irqs -= count;
     this.#samples.changed(irqs.client.fn.name);
@@ -112,7 +114,7 @@ export class MsiDomain implements MsiParent {
     assert(irqs.vectors[index] === -1, () => `irq ${irqs.virqs[index]} has a vector`);
     const vector = this.#vectors.assign(irqs);
     if (vector < 0) return vector;
-    irqs.vectors[index] = vector;
+    irqs.setVector(index, vector);
     this.#samples.changed(irqs.client.fn.name);
     return 0;
   }
@@ -123,7 +125,7 @@ export class MsiDomain implements MsiParent {
     if (vector < 0) return;
     this.matrix.free(vector);
     this.matrix.reserve();
-    irqs.vectors[index] = -1;
+    irqs.setVector(index, -1);
     this.#samples.changed(irqs.client.fn.name);
   }
 

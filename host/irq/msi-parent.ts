@@ -10,8 +10,10 @@ export interface MsiMessage {
   readonly data: number;
 }
 
-/** Free entries of a table. */
+/** A table and its free entries. */
 export interface SharedEntryTable {
+  /** As a Shortage names it. */
+  readonly name: string;
   readonly free: number;
   readonly size: number;
 }

@@ -5,7 +5,7 @@
 import { assert } from "../../src/base/assert.ts";
 import { Bitmap } from "../../src/base/bitmap.ts";
 import type { TableInspection } from "../../src/run/contract.ts";
-import type { MsiMessage } from "./msi-parent.ts";
+import { type MsiMessage, roundUpPowerOfTwo } from "./msi-parent.ts";
 import type { Holder, Shortage } from "./shortage.ts";
 
 /** A holder as an IOMMU knows it: by the requester ID of its messages. */
@@ -29,6 +29,8 @@ export interface IrqRemapping {
   table(holder: Requester, kind: EntryKind): EntryTable | null;
   /** Entries for `count` interrupts in a row: the first one's index, or -ENOSPC, told by printk. */
   alloc(count: number, holder: Requester, kind: EntryKind): number;
+  /** How many entries that takes. */
+  entriesFor(count: number): number;
   /** Gives back what `alloc` gave for the same count. */
   release(index: number, count: number, holder: Requester, kind: EntryKind): void;
   /** The MSI message that names an entry. */
@@ -110,6 +112,20 @@ export class EntryTable {
     while (block > 0 && this.bitmap.findZeroArea(block, block) < 0) block = block >>> 1;
     return block;
   }
+}
+
+/** True if `count` entries, aligned as MSI needs them, are free or within `freed`. */
+export function rowFits(
+  bitmap: Bitmap,
+  count: number,
+  freed: readonly { readonly first: number; readonly count: number }[],
+): boolean {
+  const without = new Bitmap(bitmap.size);
+  for (let bit = bitmap.findNextSet(); bit >= 0; bit = bitmap.findNextSet(bit + 1)) {
+    without.set(bit);
+  }
+  for (const { first, count: entries } of freed) without.clearRange(first, entries);
+  return without.findZeroArea(count, roundUpPowerOfTwo(count)) >= 0;
 }
 
 const NOBODY: Holder = { name: "nobody", armed: () => 0 };

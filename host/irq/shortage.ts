@@ -1,5 +1,6 @@
 /** Why an interrupt could not be had: which table, how full, who holds most and lets it idle. */
 import type { Tracer } from "../../src/trace/trace.ts";
+import type { AllocationFailures } from "./failures.ts";
 
 /** Who holds entries or vectors: a function, an IO-APIC pin, or the machine itself. */
 export interface Holder {
@@ -11,6 +12,9 @@ export interface Holder {
 
 /** What the machine's own devices hold since boot: never idle, as far as anybody knows. */
 export const BOOT_HOLDER: Holder = { name: "boot", armed: () => Number.POSITIVE_INFINITY };
+
+/** The table of a Shortage of vectors. */
+export const CPU_VECTORS = "CPU vectors";
 
 /** One attempt that failed for want of entries or vectors. */
 export interface Shortage {
@@ -40,6 +44,8 @@ export type ShortagePoint =
 export class Shortages {
   readonly #tracer: Tracer;
   readonly #last = new Map<string, Shortage>();
+  /** Counts failures, once the pool is there that knows who idles. */
+  failures: AllocationFailures | null = null;
 
   constructor(tracer: Tracer) {
     this.#tracer = tracer;
@@ -53,14 +59,17 @@ export class Shortages {
   /** An older shortage, told when it happened, is the reason for what fails now. */
   because(shortage: Shortage): void {
     this.#last.set(shortage.for, shortage);
+    this.failures?.happens(shortage);
   }
 
   /** A driver's request is over: if it got less than it asked for, says why. */
-  settle(holder: Holder, { device, kind, asked, got }: Grant): void {
+  settle(holder: Holder, grant: Grant): void {
+    const { device, kind, asked, got } = grant;
     const cause = this.#last.get(holder.name);
     if (cause === undefined) return;
     this.#last.delete(holder.name);
     if (got === asked) return;
+    this.failures?.record(grant, cause);
     const short = { device, kind, vectors: asked, got };
     this.#tracer.emit("irq_grant_short", { ...short, ...shortageArgs(cause) });
   }

@@ -1,7 +1,12 @@
 /** The pool as drivers see it: PCI/MSI and request_irq of one machine, over its domains. */
 import { assert } from "../../src/base/assert.ts";
 import { EBUSY, EINVAL, ENODEV, ENOSYS } from "../../src/base/errno.ts";
-import type { PoolInspection, PoolReport, TableInspection } from "../../src/run/contract.ts";
+import type {
+  HoldingsReport,
+  PoolInspection,
+  PoolReport,
+  TableInspection,
+} from "../../src/run/contract.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
 import {
   PCI_CLASS_DEVICE,
@@ -9,6 +14,8 @@ import {
   PCI_COMMAND_MEMORY,
   PCI_INTERRUPT_LINE,
 } from "../../src/uapi/pci-regs.ts";
+import { AllocationFailures, type IdleView } from "./failures.ts";
+import { idleView } from "./idle-view.ts";
 import {
   FIRST_PIRQ_PIN,
   type IoApicLine,
@@ -22,7 +29,7 @@ import type { MsiParent } from "./msi-parent.ts";
 import { PciMsi } from "./pci-msi.ts";
 import type { PostedIrte } from "./posted-irte.ts";
 import type { IrqRemapping } from "./remapping.ts";
-import type { Shortages } from "./shortage.ts";
+import type { Shortage, Shortages } from "./shortage.ts";
 import type { IrqAction, IrqClient, IrqPool } from "./types.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 
@@ -64,6 +71,9 @@ export class SystemIrqPool implements IrqPool {
   readonly #lineIrqs: readonly number[] | null;
   readonly #msi: PciMsi;
   readonly #lines: IoApicLines;
+  /** All functions that ever asked for something. */
+  readonly #clients: ClientIrqs[] = [];
+  readonly #failures: AllocationFailures;
 
   constructor(options: SystemIrqPoolOptions) {
     const { lines, domain, dynamicMsix, shortages, tables, x86, lineIrqs } = options;
@@ -77,6 +87,9 @@ export class SystemIrqPool implements IrqPool {
     this.#domain = domain;
     this.#msi = new PciMsi(domain, env.costs);
     this.#lines = lines;
+    const look = (shortage: Shortage): IdleView => idleView(shortage, this.#clients, domain);
+    this.#failures = new AllocationFailures(env.clock, look);
+    shortages.failures = this.#failures;
   }
 
   get relief(): IrqPool["relief"] {
@@ -190,7 +203,7 @@ export class SystemIrqPool implements IrqPool {
       }
     }
     irqs.activate(index);
-    irqs.actions[index] = action;
+    irqs.setAction(index, action);
     this.#msi.startup(irqs, index);
     irqs.replay(index, this.#env.clock, this.#env.costs.irqEntry);
     return 0;
@@ -200,7 +213,7 @@ export class SystemIrqPool implements IrqPool {
     const irqs = this.#irqsOf(client);
     if (!irqs.holds(index) || irqs.actions[index] === null) return;
     this.#msi.shutdown(irqs, index);
-    irqs.actions[index] = null;
+    irqs.setAction(index, null);
     irqs.shutdown(index);
     try {
       yield* sleep(this.#env.costs.freeIrq + this.#domain.vectorNs);
@@ -320,6 +333,19 @@ export class SystemIrqPool implements IrqPool {
     return this.#env.samples.report();
   }
 
+  holdings(): HoldingsReport {
+    return {
+      dynamic: this.canAllocDynamically,
+      flushes: this.remapping !== null,
+      devices: this.#clients.map((irqs) => ({
+        device: irqs.client.fn.name,
+        held: irqs.held.report(),
+      })),
+      failures: this.#failures.counts(),
+      shortages: this.#failures.last(),
+    };
+  }
+
   inspect(): PoolInspection {
     return {
       irqs: this.#env.samples.irqs,
@@ -341,7 +367,8 @@ export class SystemIrqPool implements IrqPool {
     if (client.irqState !== undefined) return client.irqState;
     const { msi, msix } = client.fn;
     const size = Math.max(msi?.vectors ?? 0, msix?.vectors ?? 0);
-    client.irqState = new ClientIrqs(client, size, this.#lines.at(client.line));
+    client.irqState = new ClientIrqs(client, size, this.#lines.at(client.line), this.#env.clock);
+    this.#clients.push(client.irqState);
     return client.irqState;
   }
 }

@@ -1,6 +1,6 @@
 /** What the IRQ pool offers to drivers: the kernel's PCI/MSI and request_irq interfaces. */
 import type { PciFunction } from "../../src/pci/function.ts";
-import type { PoolInspection, PoolReport } from "../../src/run/contract.ts";
+import type { HoldingsReport, PoolInspection, PoolReport } from "../../src/run/contract.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { PostedIrte } from "./posted-irte.ts";
@@ -115,6 +115,8 @@ export interface IrqPool {
   /** Messages latched in an irq (IRQS_PENDING) and not replayed: for the ledger at the end. */
   latched(client: IrqClient, kind: "msi" | "msix", vector: number): boolean;
   report(): PoolReport;
+  /** What each function held over time, and what failed for want of entries or vectors. */
+  holdings(): HoldingsReport;
   /** For recorders: see PoolInspection. */
   inspect(): PoolInspection;
 }

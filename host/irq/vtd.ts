@@ -49,6 +49,10 @@ export class IrTable implements IrqRemapping {
     return this.#find(roundUpPowerOfTwo(count)) >= 0;
   }
 
+  entriesFor(count: number): number {
+    return roundUpPowerOfTwo(count);
+  }
+
   table(): EntryTable {
     return this.#table;
   }

@@ -4,6 +4,7 @@ import type { Engine, ExpectationResult, RunResult } from "../run/result.ts";
 import { parseExpectation } from "../scenario/expect.ts";
 import { fateLines, poolLines } from "./interrupts.ts";
 import { latencyLines } from "./latency.ts";
+import { retentionLines, shortageLines } from "./retention.ts";
 import { PLAIN, type Style } from "./style.ts";
 import { clip, wrap } from "./table.ts";
 import { eventLines, guestLines } from "./timeline.ts";
@@ -34,10 +35,13 @@ export function headerText(header: RunHeader, style: Style = PLAIN): string {
 
 /** Everything after the header. */
 export function bodyText(result: RunResult, style: Style = PLAIN): string {
+  const entries = (result.pool.entries ?? "IRTEs").slice(0, -1);
   const sections: [string, string[]][] = [
     ["Guests", guestLines(result)],
     ["Events", eventLines(result)],
     ["Interrupt pool of the host", poolLines(result.pool, result.leaked)],
+    [`${entries}-seconds held with an eventfd and without`, retentionLines(result.retention)],
+    ["Shortages", shortageLines(result.retention)],
     ["Interrupts", fateLines(result)],
     ["Latency from device to ISR", latencyLines(result.latency)],
     ["Checks", checkLines(result, style)],
@@ -71,7 +75,9 @@ function checkLines(result: RunResult, style: Style): string[] {
 export function figure(value: number | null, text: string): string {
   if (value === null) return "nothing";
   const names = parseExpectation(text).names;
-  const isTime = names.some((name) => /latency\.(?!count)|^floor\.|^duration$/.test(name));
+  const isTime = names.some((name) =>
+    /^(latency|idle|rearm)\.(?!count)|\.latency\.(?!count)|^floor\.|^duration$/.test(name),
+  );
   if (isTime) return formatNs(value);
   return Number.isInteger(value) ? formatCount(value) : value.toFixed(2);
 }

@@ -20,6 +20,7 @@ import {
   type TimelineItem,
   type Warning,
 } from "./result.ts";
+import { retentionResult, retentionWarnings } from "./retention-result.ts";
 
 /** Trace points that tell what a guest did, for its timeline. */
 const TIMELINE_POINTS = /^guest_|^vfio_msix_fixup_error$/;
@@ -63,13 +64,18 @@ export function assembleResult(
       guestResult(guest, outcome.guests[i]!, outcome.startNs),
     ),
     pool: rebasePool(outcome.host.pool, outcome.startNs),
+    retention: retentionResult(scenario, outcome.host.retention, outcome.startNs),
     leaked: outcome.poolAfter === null ? null : leakOf(outcome.poolAfter),
     ioctls: outcome.host.ioctls,
     ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
     latency: latencyResult(scenario, outcome),
     checks,
     expectations: [],
-    warnings: [...outcome.warnings, ...latencyWarnings(outcome, machine, scenario)],
+    warnings: [
+      ...outcome.warnings,
+      ...retentionWarnings(scenario, outcome.host.retention),
+      ...latencyWarnings(outcome, machine, scenario),
+    ],
   };
 }
 

@@ -1,5 +1,7 @@
 /** What the two sides implement, so that the engines need not know them. */
 import type { Prng } from "../base/prng.ts";
+import type { HeldReport } from "../measure/held.ts";
+import type { IdleRelease, IdleSpansReport } from "../measure/idle-spans.ts";
 import type { DeviceRows } from "../measure/rows.ts";
 import type { DeviceSpec, GuestSpec, HostSpec } from "../scenario/types.ts";
 import type { GuestPort, HostPort } from "../shm/border.ts";
@@ -89,7 +91,69 @@ export interface PoolReport {
   readonly occupancy?: PoolOccupancy;
 }
 
+/** One request that got fewer irqs than it asked for, or none, and why. */
+export interface AllocationFailure {
+  readonly at: number;
+  /** The scenario's name of the device that asked. */
+  readonly device: string;
+  readonly kind: "msi" | "msix" | "intx";
+  readonly asked: number;
+  /** Fewer, or a negative errno. */
+  readonly got: number;
+  /** `IR0`, a device's own table, `CPU vectors`; its size, and how full it was. */
+  readonly table: string;
+  readonly size: number;
+  readonly used: number;
+  /** Who holds most of it, and how much of that has no handler. */
+  readonly most: string;
+  readonly mostEntries: number;
+  readonly mostIdle: number;
+  /** What all devices but the asker held without a handler, and which of them most. */
+  readonly idle: number;
+  readonly idlest: string | null;
+  readonly idlestIdle: number;
+  /** True if the request had been granted in full, were it not for them. */
+  readonly causedByIdle: boolean;
+}
+
+export interface FailureCounts {
+  readonly total: number;
+  readonly causedByIdle: number;
+  /** Failures caused by idle irqs, by the device that had most of them at the time. */
+  readonly holders: Readonly<Record<string, number>>;
+  /** Failures of each device, and how many of them idle irqs of others caused. */
+  readonly victims: Readonly<
+    Record<string, { readonly failed: number; readonly causedByIdle: number }>
+  >;
+}
+
+/** What the irq pool knows of holding and failing. */
+export interface HoldingsReport {
+  /** Single irqs can be allocated and freed. */
+  readonly dynamic: boolean;
+  /** Each change of an entry costs a flush of the IOMMU's interrupt entry cache. */
+  readonly flushes: boolean;
+  readonly devices: readonly { readonly device: string; readonly held: HeldReport }[];
+  readonly failures: FailureCounts;
+  /** The last ones, oldest first. */
+  readonly shortages: readonly AllocationFailure[];
+}
+
+/** What the retention policies did, up to the end of the run. */
+export interface RetentionReport extends HoldingsReport {
+  readonly policies: readonly {
+    readonly devices: readonly string[];
+    readonly spans: IdleSpansReport;
+  }[];
+  readonly idle: readonly {
+    readonly device: string;
+    readonly reused: number;
+    readonly released: Readonly<Record<IdleRelease, number>>;
+  }[];
+}
+
 export interface HostReport {
+  readonly retention: RetentionReport;
   readonly guests: readonly HostGuestReport[];
   readonly pool: PoolReport;
   readonly ioctls: Readonly<Record<string, number>>;

@@ -6,7 +6,8 @@
  */
 import type { Fate } from "../measure/fates.ts";
 import type { HistogramJson } from "../measure/histogram.ts";
-import type { PoolReport } from "./contract.ts";
+import type { IdleRelease } from "../measure/idle-spans.ts";
+import type { AllocationFailure, FailureCounts, PoolReport } from "./contract.ts";
 
 export const RUN_SCHEMA = "vfio-cosim/run/1";
 
@@ -162,6 +163,86 @@ export interface LeakResult {
   readonly vectors: number;
 }
 
+/**
+ * What devices hold of the irq pool, over the run. IRTEs are the entries of the shared table (LPIs
+ * or SPIs on arm64); idle is without a handler. INTx lines are not in it.
+ */
+export interface Holdings {
+  readonly armedIrqSeconds: number;
+  readonly idleIrqSeconds: number;
+  readonly armedIrteSeconds: number;
+  readonly idleIrteSeconds: number;
+  readonly armedVectorSeconds: number;
+  /** Only MSI that cannot be masked has CPU vectors while idle. */
+  readonly idleVectorSeconds: number;
+  /** Irqs allocated and freed; flushes of the interrupt entry cache. */
+  readonly allocations: number;
+  readonly frees: number;
+  readonly iecFlushes: number;
+  /** Idle irqs that got an eventfd again. */
+  readonly reused: number;
+  /** Idle irqs taken away because entries were short. */
+  readonly reclaimed: number;
+  /** Requests that got fewer irqs than they asked for. */
+  readonly failures: number;
+  /** Those that idle irqs of other devices caused. */
+  readonly failuresSuffered: number;
+  /** Requests of others that failed because of idle irqs, of which this device had most. */
+  readonly failuresCaused: number;
+}
+
+export interface DeviceHoldings extends Holdings {
+  readonly device: string;
+  readonly policy: string;
+}
+
+/** How long irqs stay without an eventfd before they are used again or freed, ns. */
+export interface IdleFigures {
+  readonly count: number;
+  /** Of these not ended with the run; they count with their age. */
+  readonly stillIdle: number;
+  readonly min: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  readonly meanNs: number;
+  /** How many were at least so long. */
+  readonly over: readonly {
+    readonly limitNs: number;
+    readonly count: number;
+    readonly share: number;
+  }[];
+  readonly histogram: HistogramJson;
+}
+
+/** All devices with one policy. */
+export interface PolicyHoldings extends Holdings {
+  /** `cache`, `bounded cap 8`. */
+  readonly policy: string;
+  readonly devices: number;
+  readonly idle: IdleFigures;
+  /** What freed irqs without an eventfd. */
+  readonly released: Readonly<Record<IdleRelease, number>>;
+  /** The host's work from SET_IRQS' turn for a vector until its eventfd is armed. */
+  readonly rearm: LatencyRow;
+  /** The same for vectors that had none since MSI-X was enabled. */
+  readonly arm: LatencyRow;
+}
+
+export interface RetentionResult {
+  /** False where single irqs cannot be freed: no policy differs from `cache` then. */
+  readonly effective: boolean;
+  readonly totals: Holdings;
+  readonly policies: readonly PolicyHoldings[];
+  readonly guests: readonly (Holdings & { readonly name: string })[];
+  readonly devices: readonly DeviceHoldings[];
+  readonly failures: FailureCounts;
+  /** The last requests that failed, and why; oldest first. */
+  readonly shortages: readonly AllocationFailure[];
+}
+
 export interface RunResult {
   readonly schema: typeof RUN_SCHEMA;
   readonly provenance: Provenance;
@@ -174,6 +255,7 @@ export interface RunResult {
   readonly pool: PoolReport;
   /** Null if the guests could not be closed. */
   readonly leaked: LeakResult | null;
+  readonly retention: RetentionResult;
   /** Calls to the host by name. */
   readonly ioctls: Readonly<Record<string, number>>;
   readonly ledger: LedgerResult;

@@ -85,6 +85,88 @@ const COUNTS: Readonly<Record<string, NameEntry>> = {
   "pool.vectorsPeak": { about: "most of them used at once", value: (r) => r.pool.vectorsPeak },
 };
 
+/** Over all devices and policies; times in nanoseconds, as everywhere in expectations. */
+const RETENTION: Readonly<Record<string, NameEntry>> = {
+  allocations: {
+    about: "irqs allocated for MSI and MSI-X",
+    value: (r) => r.retention.totals.allocations,
+  },
+  frees: { about: "irqs given back", value: (r) => r.retention.totals.frees },
+  iecFlushes: {
+    about: "flushes of the IOMMU's interrupt entry cache",
+    value: (r) => r.retention.totals.iecFlushes,
+  },
+  reclaimed: {
+    about: "idle irqs taken from devices because entries were short",
+    value: (r) => r.retention.totals.reclaimed,
+  },
+  reused: {
+    about: "idle irqs that got an eventfd again",
+    value: (r) => r.retention.totals.reused,
+  },
+  idleIrteSeconds: {
+    about: "entries of the shared table held without a handler, times seconds",
+    value: (r) => r.retention.totals.idleIrteSeconds,
+  },
+  armedIrteSeconds: {
+    about: "the same with a handler",
+    value: (r) => r.retention.totals.armedIrteSeconds,
+  },
+  idleVectorSeconds: {
+    about: "CPU vectors held without a handler, times seconds (MSI only)",
+    value: (r) => r.retention.totals.idleVectorSeconds,
+  },
+  armedVectorSeconds: {
+    about: "the same with a handler",
+    value: (r) => r.retention.totals.armedVectorSeconds,
+  },
+  allocationFailures: {
+    about: "requests for irqs that got fewer than they asked for",
+    value: (r) => r.retention.failures.total,
+  },
+  failuresCausedByIdle: {
+    about: "those that had been granted, were no irq of another device idle",
+    value: (r) => r.retention.failures.causedByIdle,
+  },
+  "idle.count": {
+    about: "times that an irq was without an eventfd after a call",
+    value: (r) => r.retention.policies.reduce((sum, { idle }) => sum + idle.count, 0),
+  },
+  "idle.p50": { about: "how long, median, ns", value: (r) => idleOf(r, "p50") },
+  "idle.p90": { about: "how long, 90th percentile, ns", value: (r) => idleOf(r, "p90") },
+  "idle.p99": { about: "how long, 99th percentile, ns", value: (r) => idleOf(r, "p99") },
+  "idle.max": { about: "how long, at most, ns", value: (r) => idleOf(r, "max") },
+  "rearm.count": {
+    about: "eventfds armed on vectors that had one before",
+    value: (r) => r.retention.policies.reduce((sum, { rearm }) => sum + rearm.count, 0),
+  },
+  "rearm.p50": { about: "the host's work for one, median, ns", value: (r) => rearmOf(r, "p50") },
+  "rearm.p99": { about: "99th percentile, ns", value: (r) => rearmOf(r, "p99") },
+};
+
+/** With several policies in one machine, the largest of theirs. */
+function idleOf(result: RunResult, figure: "p50" | "p90" | "p99" | "max"): Value {
+  return largest(
+    result.retention.policies.map(({ idle }) => idle),
+    figure,
+  );
+}
+
+function rearmOf(result: RunResult, figure: "p50" | "p99"): Value {
+  return largest(
+    result.retention.policies.map(({ rearm }) => rearm),
+    figure,
+  );
+}
+
+function largest<F extends string>(
+  rows: readonly ({ readonly count: number } & Readonly<Record<F, number>>)[],
+  figure: F,
+): Value {
+  const known = rows.filter(({ count }) => count > 0);
+  return known.length === 0 ? null : Math.max(...known.map((one) => one[figure]));
+}
+
 const FLOOR: Readonly<Record<string, NameEntry>> = {
   "floor.p50": {
     about: "bare hand-over between two threads, one way, for the run's way of waiting, ns",
@@ -129,6 +211,7 @@ function fateName(fate: Fate): string {
 
 const TABLE: ReadonlyMap<string, NameEntry> = new Map([
   ...Object.entries(COUNTS),
+  ...Object.entries(RETENTION),
   ...LATENCY_FIGURES.map((figure): [string, NameEntry] => [
     `latency.${figure}`,
     { about: FIGURE_TEXT[figure], value: (r) => figureOf(r.latency.stages, figure) },

@@ -1,5 +1,12 @@
 /** A fixed result with something in every part of it, for reports and expectations. */
-import { RUN_SCHEMA, type RunResult } from "../../src/run/result.ts";
+import { LatencyHistogram } from "../../src/measure/histogram.ts";
+import { IDLE_LIMITS_NS } from "../../src/measure/idle-spans.ts";
+import {
+  type DeviceHoldings,
+  type RetentionResult,
+  RUN_SCHEMA,
+  type RunResult,
+} from "../../src/run/result.ts";
 
 const STAGES = [
   {
@@ -33,6 +40,85 @@ const STAGES = [
     max: 1_400_000,
   },
 ];
+
+const HELD: DeviceHoldings = {
+  device: "nvme0",
+  policy: "cache",
+  armedIrqSeconds: 143.2,
+  idleIrqSeconds: 12.5,
+  armedIrteSeconds: 143.2,
+  idleIrteSeconds: 12.5,
+  armedVectorSeconds: 143.2,
+  idleVectorSeconds: 0,
+  allocations: 133,
+  frees: 67,
+  iecFlushes: 402,
+  reused: 4,
+  reclaimed: 0,
+  failures: 1,
+  failuresSuffered: 1,
+  failuresCaused: 1,
+};
+
+const SPENT = { count: 65, min: 9_000, p50: 9_300, p90: 9_300, p99: 11_200, p999: 11_200 };
+
+export const SAMPLE_RETENTION: RetentionResult = {
+  effective: true,
+  totals: HELD,
+  policies: [
+    {
+      ...HELD,
+      policy: "cache",
+      devices: 1,
+      idle: {
+        count: 8,
+        stillIdle: 2,
+        min: 1_000_000,
+        p50: 700_000_000,
+        p90: 1_800_000_000,
+        p99: 2_100_000_000,
+        p999: 2_100_000_000,
+        max: 2_100_000_000,
+        meanNs: 900_000_000,
+        over: IDLE_LIMITS_NS.map((limitNs) => {
+          const count = limitNs < 1e9 ? 8 : limitNs === 1e9 ? 2 : 0;
+          return { limitNs, count, share: count / 8 };
+        }),
+        histogram: new LatencyHistogram().toJSON(),
+      },
+      released: { teardown: 0, cap: 0, timeout: 0, pressure: 0, disable: 2 },
+      arm: { stage: "arm", ...SPENT, max: 11_200 },
+      rearm: { stage: "rearm", ...SPENT, max: 11_200 },
+    },
+  ],
+  guests: [{ name: "g1", ...HELD }],
+  devices: [HELD],
+  failures: {
+    total: 1,
+    causedByIdle: 1,
+    holders: { nvme0: 1 },
+    victims: { nvme1: { failed: 1, causedByIdle: 1 } },
+  },
+  shortages: [
+    {
+      at: 1_201_000_000,
+      device: "nvme1",
+      kind: "msix",
+      asked: 9,
+      got: 4,
+      table: "IR0",
+      size: 128,
+      used: 128,
+      most: "nvme0 0000:00:01.0",
+      mostEntries: 65,
+      mostIdle: 12,
+      idle: 12,
+      idlest: "nvme0",
+      idlestIdle: 12,
+      causedByIdle: true,
+    },
+  ],
+};
 
 export const SAMPLE: RunResult = {
   schema: RUN_SCHEMA,
@@ -88,6 +174,7 @@ export const SAMPLE: RunResult = {
     vectorsSize: 804,
     samples: [{ at: 190_000_000, irqs: 65, irtes: 86, vectors: 75 }],
   },
+  retention: SAMPLE_RETENTION,
   leaked: { irqs: 0, irtes: 0, vectors: 0 },
   ioctls: { VFIO_DEVICE_SET_IRQS: 300, KVM_IRQFD: 146 },
   ledger: {

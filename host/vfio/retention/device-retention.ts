@@ -109,14 +109,21 @@ export class DeviceRetention {
   /** The end of a SET_IRQS, igate still held: what has no trigger now is idle. */
   *callEnded(): Process {
     const dev = this.#open();
+    const { idleMax = Number.POSITIVE_INFINITY } = this.policy;
+    if (this.#canFree(dev) && this.#idle.size + this.#fresh.size > idleMax) {
+      yield* withMemoryEnabled(dev, () => this.#keep(idleMax));
+    }
     for (const [vector, since] of this.#fresh) this.#idle.set(vector, since);
     this.#fresh.clear();
-    if (!this.#canFree(dev)) return;
-    const { idleMax } = this.policy;
-    while (idleMax !== undefined && this.#idle.size > idleMax) {
-      yield* withMemoryEnabled(dev, () => this.#free(this.#oldest(), "cap"));
+    if (this.#canFree(dev)) this.#armTimer();
+  }
+
+  /** Frees what is too much: the longest idle first, what this call has left last. */
+  *#keep(most: number): Process {
+    while (this.#idle.size + this.#fresh.size > most) {
+      const first = this.#idle.keys().next().value ?? this.#fresh.keys().next().value!;
+      yield* this.#free(first, "cap");
     }
-    this.#armTimer();
   }
 
   /** Since when the longest idle irq that others may take now has been so, or Infinity. */

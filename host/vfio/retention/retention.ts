@@ -4,7 +4,7 @@
  */
 import { assert } from "../../../src/base/assert.ts";
 import { IdleSpans } from "../../../src/measure/idle-spans.ts";
-import type { MachineEnv } from "../../../src/run/contract.ts";
+import type { MachineEnv, RetentionReport } from "../../../src/run/contract.ts";
 import type { RetentionPolicy } from "../../../src/run/retention-policy.ts";
 import type { Process } from "../../../src/time/process.ts";
 import type { IrqClient, IrqPool } from "../../irq/types.ts";
@@ -51,6 +51,24 @@ export class Retention {
     const found = this.#devices.get(device);
     assert(found !== undefined, () => `${device} has no retention policy`);
     return found;
+  }
+
+  /** Up to now; what is still idle counts with its age. */
+  report(): RetentionReport {
+    const now = this.#env.clock.now();
+    const devices = [...this.#devices.values()];
+    return {
+      ...this.#pool.holdings(),
+      policies: [...this.#groups.values()].map((group) => ({
+        devices: group.devices.map(({ device }) => device),
+        spans: group.spans.report(group.devices.flatMap((device) => device.ages(now))),
+      })),
+      idle: devices.map(({ device, reused, released }) => ({
+        device,
+        reused,
+        released: { ...released },
+      })),
+    };
   }
 
   /**

@@ -158,7 +158,10 @@ class VirtualRun {
   }
 
   finish(partial: string | null): RunOutcome {
-    const durationNs = Math.min(this.clock.now(), this.#scenario.duration);
+    const { duration } = this.#scenario;
+    // Nothing happens any more, but what is held is held until the end.
+    if (partial === null && this.clock.now() < duration) this.clock.advanceTo(duration);
+    const durationNs = Math.min(this.clock.now(), duration);
     this.quiesce();
     this.rest();
     for (const { machine, dead } of this.guests) if (dead === null) machine.settle();

@@ -1,0 +1,59 @@
+/** Who holds what of a short table without a handler, and whether that would have sufficed. */
+import type { IdleView } from "./failures.ts";
+import type { ClientIrqs } from "./irq-desc.ts";
+import type { MsiParent } from "./msi-parent.ts";
+import { type EntryTable, rowFits } from "./remapping.ts";
+import { CPU_VECTORS, type Shortage } from "./shortage.ts";
+
+/** All others than the asker, by what `domain` serves them from. Not for hot paths. */
+export function idleView(
+  shortage: Shortage,
+  clients: Iterable<ClientIrqs>,
+  domain: MsiParent,
+): IdleView {
+  let idle = 0;
+  let idlest: string | null = null;
+  let idlestIdle = 0;
+  const others: ClientIrqs[] = [];
+  for (const irqs of clients) {
+    if (irqs.name === shortage.for) continue;
+    const has = idleOf(shortage, irqs, domain);
+    if (has === 0) continue;
+    others.push(irqs);
+    idle += has;
+    if (has > idlestIdle) [idlest, idlestIdle] = [irqs.client.fn.name, has];
+  }
+  return { idle, idlest, idlestIdle, rowFits: fitsInRow(shortage, others, domain, idle) };
+}
+
+function idleOf({ table }: Shortage, irqs: ClientIrqs, domain: MsiParent): number {
+  if (table === CPU_VECTORS) return irqs.held.idleVectors;
+  return domain.tableOf(irqs)?.name === table ? irqs.held.idleEntries : 0;
+}
+
+/**
+ * Where entries have places, they decide. Elsewhere the numbers do: an ITS gives and takes whole
+ * blocks, so that its answer says what idle LPIs would have been worth, could they be had.
+ */
+function fitsInRow(
+  { asked, largest }: Shortage,
+  others: readonly ClientIrqs[],
+  domain: MsiParent,
+  idle: number,
+): boolean {
+  const table = others[0] === undefined ? null : domain.tableOf(others[0]);
+  const bitmap = (table as Partial<EntryTable> | null)?.bitmap;
+  if (bitmap === undefined) return idle >= asked - largest;
+  return rowFits(bitmap, asked, others.flatMap(idleRanges));
+}
+
+/** Entries of irqs without a handler: MSI-X one by one, a block of MSI as a whole or not at all. */
+function idleRanges(irqs: ClientIrqs): { first: number; count: number }[] {
+  if (irqs.kind === "msi") {
+    if (irqs.held.armed > 0) return [];
+    return [{ first: irqs.irtes[0]!, count: irqs.held.entries }];
+  }
+  return irqs.indexes().flatMap((index) => {
+    return irqs.actions[index] === null ? [{ first: irqs.irtes[index]!, count: 1 }] : [];
+  });
+}
