@@ -6,6 +6,7 @@ import type { PciFunction } from "../../src/pci/function.ts";
 import {
   PCI_BASE_ADDRESS_0,
   PCI_CACHE_LINE_SIZE,
+  PCI_CAP_EXP_ENDPOINT_SIZEOF_V1,
   PCI_CAP_EXP_ENDPOINT_SIZEOF_V2,
   PCI_CAP_ID_EXP,
   PCI_CAP_ID_MSI,
@@ -20,6 +21,8 @@ import {
   PCI_DEVICE_ID,
   PCI_EXP_DEVCTL,
   PCI_EXP_DEVCTL_BCR_FLR,
+  PCI_EXP_FLAGS,
+  PCI_EXP_TYPE_RC_END,
   PCI_INTERRUPT_LINE,
   PCI_INTERRUPT_PIN,
   PCI_MSI_ADDRESS_LO,
@@ -44,6 +47,9 @@ const PCI_EXP_DEVCTL_PHANTOM = 0x0200;
 const PCI_EXP_DEVCTL_READRQ = 0x7000;
 const PCI_EXP_DEVCTL2 = 0x28;
 const PCI_EXP_DEVCTL2_ARI = 0x0020;
+/** Endpoints inside the root complex have no link: of version 1 registers only the common ones. */
+const EXP_COMMON_SIZEOF = 0x0c;
+const EXP_NO_LINK_SIZEOF_V2 = 0x2c;
 
 const ALL = 0xffffffff;
 const NONE = 0;
@@ -122,8 +128,7 @@ export class ConfigPerms {
       case PCI_CAP_ID_MSI:
         return this.#msi(at, fn.msi?.a64 === true, fn.msi?.maskable === true);
       case PCI_CAP_ID_EXP:
-        this.#express(at);
-        return PCI_CAP_EXP_ENDPOINT_SIZEOF_V2;
+        return this.#express(at, expressLength(fn.configRead(at + PCI_EXP_FLAGS, 2)));
       case PCI_CAP_ID_MSIX:
         return PCI_CAP_MSIX_SIZEOF;
       default:
@@ -153,10 +158,20 @@ export class ConfigPerms {
     return end + 12 - at;
   }
 
-  /** init_pci_cap_exp_perm. */
-  #express(at: number): void {
+  /** init_pci_cap_exp_perm, as far as the structure reaches. */
+  #express(at: number, length: number): number {
     const virt = PCI_EXP_DEVCTL_BCR_FLR | PCI_EXP_DEVCTL_PAYLOAD | PCI_EXP_DEVCTL_READRQ;
     this.#set(at + PCI_EXP_DEVCTL, 2, virt, ~PCI_EXP_DEVCTL_PHANTOM);
-    this.#set(at + PCI_EXP_DEVCTL2, 2, NONE, ~PCI_EXP_DEVCTL2_ARI);
+    if (length > PCI_EXP_DEVCTL2) {
+      this.#set(at + PCI_EXP_DEVCTL2, 2, NONE, ~PCI_EXP_DEVCTL2_ARI);
+    }
+    return length;
   }
+}
+
+/** Length of a PCI Express capability by version and type, as vfio_cap_len has it. */
+function expressLength(flags: number): number {
+  const integrated = ((flags >> 4) & 0xf) === PCI_EXP_TYPE_RC_END;
+  if ((flags & 0xf) === 1) return integrated ? EXP_COMMON_SIZEOF : PCI_CAP_EXP_ENDPOINT_SIZEOF_V1;
+  return integrated ? EXP_NO_LINK_SIZEOF_V2 : PCI_CAP_EXP_ENDPOINT_SIZEOF_V2;
 }
