@@ -160,7 +160,8 @@ function answersOf(row: LayerRow, columns: Columns, style: Style, poolBefore: st
   return GAP + cells.join(GAP);
 }
 
-function printable(text: string): string {
+/** `text` without characters that move the cursor. */
+export function printable(text: string): string {
   return text.replace(CONTROL, "?");
 }
 

@@ -5,24 +5,29 @@ import { UsageError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
 import type { LayerRow } from "../conform/layers.ts";
 import type { DescribedDevice } from "../conform/replay/log.ts";
+import { KERNELS, PLATFORMS } from "../conform/replay/log-header.ts";
 import type { Replay } from "../conform/replay/replay.ts";
 import type { CreateVmm } from "../conform/vmm/machine.ts";
 import { canonicalJson } from "../report/json.ts";
 import { clip, wrap } from "../report/table.ts";
+import type { HostSpec, Platform } from "../scenario/types.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
-import { layersText } from "./layers-text.ts";
+import { layersText, printable } from "./layers-text.ts";
 import { collect } from "./options.ts";
 import type { AddCommand } from "./program.ts";
 import { styleFor, widthOf } from "./terminal.ts";
 
 const SCHEMA = "vfio-cosim/replay/1";
 const STDIN = "-";
-const DIVERGENCES_SHOWN = 10;
+const DIVERGENCES_SHOWN = 5;
+const DEVICE_LINES_MAX = 3;
+const MSIX_MAX = 2048;
+const MSI_MAX = 32;
 const DEVICE = /^([^=]+)=([a-z0-9-]*)(?::(\d{1,9})(?:,(\d{1,9}))?)?$/;
 
 interface ReplayFlags {
-  readonly kernel?: string;
-  readonly platform?: string;
+  readonly kernel?: HostSpec["kernel"];
+  readonly platform?: Platform;
   readonly device: readonly string[];
   readonly output: "text" | "json";
   readonly verbose?: boolean;
@@ -36,12 +41,20 @@ export function parseDeviceFlag(text: string): DescribedDevice {
       hint: "--device nvme0=nvme:65, or without a model --device nic=:10,8 (MSI-X, MSI)",
     });
   }
+  const number = (digits: string | undefined, max: number, kind: string): number | null => {
+    if (digits === undefined) return null;
+    if (Number(digits) <= max) return Number(digits);
+    throw new UsageError(`--device ${text}: ${digits} ${kind} vectors`, {
+      hint: `a function has at most ${max} ${kind} vectors`,
+    });
+  };
   return {
     name,
     model: model === "" ? null : model!,
-    msixVectors: msix === undefined ? null : Number(msix),
-    msiVectors: msi === undefined ? null : Number(msi),
+    msixVectors: number(msix, MSIX_MAX, "MSI-X"),
+    msiVectors: number(msi, MSI_MAX, "MSI"),
     intx: null,
+    place: {},
   };
 }
 
@@ -110,13 +123,13 @@ async function replay(file: string, flags: ReplayFlags, io: Io): Promise<number>
 }
 
 function jsonText(replay: Replay, rows: readonly LayerRow[]): string {
-  const { file, host, devices, notes, entryName, pool, calls, divergences } = replay;
+  const { file, host, devices, assumed, entryName, pool, calls, divergences } = replay;
   return canonicalJson({
     schema: SCHEMA,
     file,
     host,
     devices: devices.map(({ name, about, isDeduced }) => ({ name, about, isDeduced })),
-    notes,
+    assumed,
     entries: entryName,
     pool,
     rows: rows.map(jsonRow),
@@ -131,14 +144,17 @@ function pageText(
   { verbose }: ReplayFlags,
   io: Io,
 ): string {
-  const { host, devices, notes, entryName, divergences } = replay;
+  const { host, devices, assumed, entryName, divergences } = replay;
   const width = widthOf(io);
   const style = styleFor(io);
   const machine = `${host.kernel}, ${host.platform}, ${host.cpus} CPUs`;
-  const about = devices.map((device) => `${device.name}: ${device.about}`);
-  const head = [style.bold(clip(replay.file, width)), `  ${machine}`];
-  for (const text of about) head.push(...indented(text, width));
-  for (const note of notes) head.push(...indented(`assumed: ${note}`, width));
+  const head = [style.bold(clip(replay.file, width)), ...indented(machine, width)];
+  if (assumed.length > 0) head.push(...indented(`assumed: ${assumed.join(", ")}`, width));
+  for (const { name, about, isDeduced } of devices) {
+    const remedy = `the smallest that fits the log (--device ${name}=MODEL:VECTORS)`;
+    const text = printable(`${name}: ${about}${isDeduced ? `; ${remedy}` : ""}`);
+    head.push(...indented(text, width).slice(0, DEVICE_LINES_MAX));
+  }
   const page = { width, style, showsRecorded: true, entryName, unfolded: verbose === true };
   const tail = divergences.length === 0 ? style.good : style.bad;
   const sections = [
@@ -172,7 +188,7 @@ function divergencesText({ file, divergences }: Replay, width: number): string {
   const lines = divergences
     .slice(0, DIVERGENCES_SHOWN)
     .flatMap(({ line, call, field, expected, got }) => [
-      clip(`${file}:${line}: ${call}`, width),
+      clip(printable(`${file}:${line}: ${call}`), width),
       clip(`  ${field}: expected ${plain(expected)}, got ${plain(got)}`, width),
     ]);
   const more = divergences.length - DIVERGENCES_SHOWN;
@@ -191,20 +207,14 @@ export const replayCommand: AddCommand = (program, io, done) => {
     .description("replay a VMM's ioctl log on the kernel model, answer beside answer")
     .argument("<file>", "a log in JSON lines (README.md), a recording of a VMM, or - for stdin")
     .addOption(
-      new Option("--kernel <name>", "whose answers; default: the header's, or linux-6.12").choices([
-        "linux-6.1",
-        "linux-6.12",
-        "linux-7.2",
-      ]),
+      new Option("--kernel <name>", "whose answers; default: the header's, or linux-6.12").choices(
+        KERNELS,
+      ),
     )
     .addOption(
-      new Option("--platform <name>", "of the host; default: the header's, or x86-vtd").choices([
-        "x86-vtd",
-        "x86-amd",
-        "x86-flat",
-        "arm64-its",
-        "arm64-v2m",
-      ]),
+      new Option("--platform <name>", "of the host; default: the header's, or x86-vtd").choices(
+        PLATFORMS,
+      ),
     )
     .option(
       "--device <name=model:vectors>",

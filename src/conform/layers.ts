@@ -66,7 +66,7 @@ type Step = 0 | 1;
 
 function stepBetween(a: LayerRow, b: LayerRow): Step | null {
   if (a.fold === undefined || b.fold === undefined || a.fold.kind !== b.fold.kind) return null;
-  if (a.differences.length > 0 || b.differences.length > 0) return null;
+  if (JSON.stringify(a.differences) !== JSON.stringify(b.differences)) return null;
   if (a.recorded !== b.recorded || a.answer !== b.answer) return null;
   if (b.fold.vector === a.fold.vector + 1) return 1;
   return b.fold.vector === a.fold.vector && fdsText(a.fold.fds) === fdsText(b.fold.fds) ? 0 : null;

@@ -68,8 +68,9 @@ export function devicesOf(log: IoctlLog, flags: readonly DescribedDevice[]): Rep
 function ofModel(id: string, described: DescribedDevice): ReplayedDevice {
   const { name, model, msixVectors, msiVectors, intx } = described;
   const known = DEVICE_MODELS[model as DeviceSpec["model"]];
-  const fail = (message: string, hint: string | undefined): never => {
-    throw new UsageError(`device ${name}: ${message}`, hint === undefined ? {} : { hint });
+  const { place } = described;
+  const fail = (message: string, hint = "leave it out"): never => {
+    throw new UsageError(`device ${name}: ${message}`, { place, hint });
   };
   if (!Object.hasOwn(DEVICE_MODELS, model!)) {
     return fail(`there is no model ${model}`, didYouMean(model!, Object.keys(DEVICE_MODELS)));

@@ -1,45 +1,13 @@
 /** Fields of one JSON line; whatever is wrong is a UsageError with the column of the value. */
 import { type InputPlace, UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../scenario/suggest.ts";
+import { jsonErrorAt, valueAt } from "./json-scan.ts";
 
 export const U32_MAX = 2 ** 32 - 1;
 
 const INTEGER = /^[+-]?(?:0x[0-9a-f]+|\d+)$/i;
-/** What V8 says of a position in bad JSON. */
-const POSITION = /position (\d+)/;
-
-/**
- * The column (from 1) of the value that top-level `key` has in the JSON object `text`, or of the
- * object's start. JSON.parse has read `text` without complaint.
- */
-export function columnOf(text: string, key: string): number {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at]!;
-    if (char === "{" || char === "[") depth++;
-    else if (char === "}" || char === "]") depth--;
-    else if (char === '"') {
-      const end = endOfString(text, at);
-      const colon = skipBlanks(text, end);
-      const isKey = depth === 1 && text[colon] === ":";
-      if (isKey && JSON.parse(text.slice(at, end)) === key) return skipBlanks(text, colon + 1) + 1;
-      at = end - 1;
-    }
-  }
-  return skipBlanks(text, 0) + 1;
-}
-
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
-  return at + 1;
-}
-
-function skipBlanks(text: string, start: number): number {
-  let at = start;
-  while (at < text.length && /\s/.test(text[at]!)) at++;
-  return at;
-}
+/** Characters of \uXXXX or `false`, cut. */
+const TOKEN_LENGTH = 5;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -63,14 +31,15 @@ export class LineFields {
     let value: unknown;
     try {
       value = JSON.parse(this.#text);
-    } catch (error) {
-      const { message } = error as Error;
-      const at = POSITION.exec(message)?.[1];
-      const column = (at === undefined ? this.#text.length : Number(at)) + 1;
-      const cut = isLast ? "the last line is cut off" : "not JSON";
-      throw new UsageError(cut, {
+    } catch {
+      const at = jsonErrorAt(this.#text);
+      const column = at + 1;
+      // A cut may go through an escape or a word, too; elsewhere it is wrong in some other way.
+      const isCut = isLast && at >= this.#text.length - TOKEN_LENGTH;
+      const message = isCut ? "the last line is cut off" : "not JSON";
+      throw new UsageError(message, {
         place: { ...this.#place, column },
-        hint: isLast
+        hint: isCut
           ? "copy the log again, or delete its last line"
           : "a log has one JSON object a line, such as " +
             '{"t":0,"device":"nvme0","index":"MSIX","start":0,"count":1,' +
@@ -79,7 +48,7 @@ export class LineFields {
     }
     if (isFields(value)) return value;
     throw new UsageError("not an object", {
-      place: { ...this.#place, column: skipBlanks(this.#text, 0) + 1 },
+      place: { ...this.#place, column: this.#text.search(/\S/) + 1 },
       hint: "a log has one JSON object a line: {...}",
     });
   }
@@ -96,14 +65,29 @@ export class LineFields {
     return this.has(key) ? this.#fields[key] : undefined;
   }
 
+  /** Text or a number, and undefined for what has parts or is not there. */
+  scalar(key: string): string | number | undefined {
+    const value = this.get(key);
+    return typeof value === "string" || typeof value === "number" ? value : undefined;
+  }
+
   /** The first of several names for the same thing that is there. */
   keyOf(...names: readonly string[]): string {
     return names.find((name) => this.has(name)) ?? names[0]!;
   }
 
+  /** Where the object starts. */
+  get start(): InputPlace {
+    return { ...this.#place, column: this.#text.search(/\S/) + 1 };
+  }
+
+  /** Where a key's value is. */
+  placeOf(key: string): InputPlace {
+    return { ...this.#place, column: valueAt(this.#text, key) + 1 };
+  }
+
   fail(key: string | null, message: string, hint?: string): never {
-    const column = key === null ? skipBlanks(this.#text, 0) + 1 : columnOf(this.#text, key);
-    const place = { ...this.#place, column };
+    const place = key === null ? this.start : this.placeOf(key);
     throw new UsageError(message, hint === undefined ? { place } : { place, hint });
   }
 
@@ -146,7 +130,11 @@ export class LineFields {
     if (found !== undefined) return found;
     // Each number has several names; the first is the one to teach.
     const names = [...new Map([...known].reverse().map(([name, n]) => [n, name])).values()];
-    return this.fail(key, `unknown ${key} ${shown(value)}`, didYouMean(value, names.reverse()));
+    return this.fail(
+      key,
+      `unknown ${key.replace(/s$/, "")} ${shown(value)}`,
+      didYouMean(value, names.reverse()),
+    );
   }
 }
 
@@ -157,8 +145,10 @@ function textNumber(text: string): number {
 
 const SHOWN_MAX = 40;
 
-/** A wrong value, in short. */
+/** A wrong value, in short: whatever is nested in it stays out. */
 export function shown(value: unknown): string {
+  if (Array.isArray(value)) return "[...]";
+  if (typeof value === "object" && value !== null) return "{...}";
   const text = JSON.stringify(value) ?? String(value);
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
 }

@@ -154,9 +154,9 @@ class EntryReader {
     const value = fields.get("ret");
     if (value === null || value === "?") return null;
     // strace: -1 EINVAL (Invalid argument)
-    const [, number, name] = /^(-?\d+)(?:\s+(E\w+))?/.exec(String(value)) ?? [];
-    const isText = typeof value === "string" && number !== undefined;
-    const found = isText ? Number(number) : value;
+    const text = typeof value === "string" ? value : "";
+    const [, number, name] = /^(-?\d+)(?:\s+(E\w+))?/.exec(text) ?? [];
+    const found = number === undefined ? value : Number(number);
     const ret = fields.integerIn("ret", found, -ERRNO_MAX, INT32_MAX, RET_HINT);
     if (ret >= 0) return ret;
     const errno = name === undefined ? this.#errno() : this.#errnoOf("ret", name);
@@ -237,9 +237,9 @@ export function entryOf(
     case "cfgw":
       return commandEntry(reader);
     case "comment":
-      return { ...reader.common, op, text: String(fields.get("text") ?? "") };
+      return { ...reader.common, op, text: String(fields.scalar("text") ?? "") };
     case "guest":
-      return { ...reader.common, op, written: { ...rawLine(fields), op: name, i: line } };
+      return { ...reader.common, op, written: guestLine(fields, name, line) };
     case "shown":
       return { ...reader.common, op, text: shownText(name, fields) };
     default:
@@ -247,19 +247,36 @@ export function entryOf(
   }
 }
 
-function rawLine(fields: LineFields): RecordedLine {
-  const raw = Object.fromEntries(fields.keys.map((key) => [key, fields.get(key)]));
-  const device = raw.dev ?? raw.device;
-  return { ...raw, ...(device === undefined ? {} : { dev: String(device) }) } as RecordedLine;
+/** The fields that a row shows of what the guest wrote; anything else may be anything. */
+function guestLine(fields: LineFields, op: string, line: number): RecordedLine {
+  const shownKeys = ["off", "len", "val", "vector", "field", "cpu", "size"];
+  const scalars = shownKeys.map((key): [string, unknown] => [key, fields.scalar(key)]);
+  const device = fields.scalar("dev") ?? fields.scalar("device");
+  const control = fields.get("msix_ctrl") as { enable?: unknown; fmask?: unknown } | null;
+  const isControl = typeof control === "object" && control !== null;
+  return {
+    ...Object.fromEntries(scalars),
+    ...(device === undefined ? {} : { dev: String(device) }),
+    ...(isControl ? { msix_ctrl: { enable: control.enable, fmask: control.fmask } } : {}),
+    i: line,
+    t: 0,
+    op,
+  };
 }
 
 function shownText(name: string, fields: LineFields): string {
   if (name !== "kvm_routing") return name;
-  const set = fields.get("set");
-  const gone = fields.get("gone");
-  const routes = Array.isArray(set) ? set.map((route) => [route].flat().join(" ")) : [];
-  const left = Array.isArray(gone) && gone.length > 0 ? [`without ${gone.join(" ")}`] : [];
-  return `routing ${[...routes, ...left].join(", ")}`;
+  const parts = (key: string): readonly unknown[] => {
+    const value = fields.get(key);
+    return Array.isArray(value) ? value : [];
+  };
+  const scalars = (value: unknown): string =>
+    (Array.isArray(value) ? value : [value])
+      .filter((part) => typeof part === "string" || typeof part === "number")
+      .join(" ");
+  const gone = parts("gone");
+  const left = gone.length > 0 ? [`without ${scalars(gone)}`] : [];
+  return `routing ${[...parts("set").map(scalars), ...left].join(", ")}`;
 }
 
 function setIrqsEntry(reader: EntryReader): SetIrqsEntry {
@@ -328,8 +345,8 @@ function irqfdEntry(reader: EntryReader): LogEntry {
 /** Of configuration space only the command register is where every device has it. */
 function commandEntry(reader: EntryReader): LogEntry | null {
   const { fields } = reader;
-  const offset = numberOf(fields.get("off"));
-  const length = numberOf(fields.get("len"));
+  const offset = numberOf(fields.scalar("off"));
+  const length = numberOf(fields.scalar("len"));
   if (offset !== PCI_COMMAND_OFFSET || length < 2) return null;
   const value = fields.integer("val", 0, U32_MAX, "val is the value that was written");
   return { ...reader.common, op: "command", device: reader.device(), value: value & 0xffff };

@@ -1,8 +1,19 @@
 /** The header of an ioctl log: devices and machine, where the log's maker knew them. */
 import { didYouMean } from "../../scenario/suggest.ts";
+import type { HostSpec, Platform } from "../../scenario/types.ts";
 import { type LineFields, shown } from "./line-fields.ts";
 import type { DescribedDevice, LogHeader } from "./log.ts";
 
+export const KERNELS: readonly HostSpec["kernel"][] = ["linux-6.1", "linux-6.12", "linux-7.2"];
+export const PLATFORMS: readonly Platform[] = [
+  "x86-vtd",
+  "x86-amd",
+  "x86-flat",
+  "arm64-its",
+  "arm64-v2m",
+];
+/** A line with one of these is a call. */
+const CALL_KEYS = ["op", "index", "ret", "start", "count", "flags", "fds", "device", "dev", "t"];
 const KEYS = ["devices", "kernel", "platform", "cpus", "irtes", "time"];
 const DEVICE_KEYS = ["name", "model", "msixVectors", "msi", "intx"];
 const DEVICES_HINT =
@@ -15,8 +26,7 @@ const IRTES_MAX = 65_536;
 
 /** True for a line that tells of the machine, and of no call. */
 export function isHeader(fields: LineFields): boolean {
-  const isCall = ["op", "index", "ret", "start"].some((key) => fields.has(key));
-  return !isCall && KEYS.some((key) => fields.has(key));
+  return !CALL_KEYS.some((key) => fields.has(key));
 }
 
 /** What `t` counts, if the header says. */
@@ -36,16 +46,18 @@ export function headerOf(fields: LineFields): LogHeader {
   if (twice !== undefined) {
     fields.fail("devices", `two devices are named ${twice.name}`, "give each its own name");
   }
-  const text = (key: string): string | null =>
-    fields.has(key) ? fields.text(key, `such as "${key}":"linux-6.12"`) : null;
+  const word = <T extends string>(key: string, all: readonly T[]): T | null => {
+    if (!fields.has(key)) return null;
+    const name = fields.text(key, `known: ${all.join(", ")}`);
+    const found = all.find((one) => one === name);
+    return found ?? fields.fail(key, `there is no ${key} ${name}`, `known: ${all.join(", ")}`);
+  };
   const number = (key: string, min: number, max: number): number | null =>
     fields.has(key) ? fields.integer(key, min, max, `such as "${key}":${min}`) : null;
   return {
     devices: described,
-    kernel: text("kernel"),
-    platform: fields.has("platform")
-      ? fields.text("platform", 'such as "platform":"x86-vtd"')
-      : null,
+    kernel: word("kernel", KERNELS),
+    platform: word("platform", PLATFORMS),
     cpus: number("cpus", 1, CPUS_MAX),
     irtes: number("irtes", IRTES_MIN, IRTES_MAX),
   };
@@ -76,5 +88,6 @@ function deviceOf(fields: LineFields, value: unknown): DescribedDevice {
     msixVectors: number("msixVectors", msixVectors, MSIX_MAX),
     msiVectors: number("msi", msi, MSI_MAX),
     intx: intx ?? null,
+    place: fields.placeOf("devices"),
   };
 }

@@ -1,4 +1,6 @@
 /** An ioctl log: lines as a VMM's calls, devices and machine as its header (README.md, replay). */
+import type { InputPlace } from "../../base/errors.ts";
+import type { HostSpec, Platform } from "../../scenario/types.ts";
 import type { FdName } from "../vmm/calls.ts";
 import type { RecordedLine } from "../vmm/recording.ts";
 
@@ -94,12 +96,14 @@ export interface DescribedDevice {
   readonly msixVectors: number | null;
   readonly msiVectors: number | null;
   readonly intx: boolean | null;
+  /** Where it is described. */
+  readonly place: InputPlace;
 }
 
 export interface LogHeader {
   readonly devices: readonly DescribedDevice[];
-  readonly kernel: string | null;
-  readonly platform: string | null;
+  readonly kernel: HostSpec["kernel"] | null;
+  readonly platform: Platform | null;
   readonly cpus: number | null;
   readonly irtes: number | null;
 }

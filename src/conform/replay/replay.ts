@@ -2,15 +2,11 @@
 import { errnoName } from "../../base/errno.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { CreateHost } from "../../run/contract.ts";
-import { didYouMean } from "../../scenario/suggest.ts";
 import type { HostSpec, Platform } from "../../scenario/types.ts";
 import type { PoolUse } from "../vmm/calls.ts";
 import { devicesOf, isStatic, type ReplayedDevice } from "./devices.ts";
 import type { DescribedDevice, IoctlLog, LogEntry, RecordedRet } from "./log.ts";
 import { LogPlayer, type Played } from "./player.ts";
-
-export const KERNELS = ["linux-6.1", "linux-6.12", "linux-7.2"] as const;
-export const PLATFORMS = ["x86-vtd", "x86-amd", "x86-flat", "arm64-its", "arm64-v2m"] as const;
 
 /** Sizes that a log need not tell: those of scenarios. */
 const CPUS = 4;
@@ -22,8 +18,8 @@ const VECTORS_PER_CPU = 201;
 export interface ReplayOptions {
   readonly createHost: CreateHost;
   /** In place of what the header says, or of what follows from the log. */
-  readonly kernel?: string;
-  readonly platform?: string;
+  readonly kernel?: HostSpec["kernel"];
+  readonly platform?: Platform;
   readonly devices?: readonly DescribedDevice[];
 }
 
@@ -46,8 +42,8 @@ export interface Replay {
   readonly file: string;
   readonly host: HostSpec;
   readonly devices: readonly ReplayedDevice[];
-  /** What was taken for granted, and how to say it. */
-  readonly notes: readonly string[];
+  /** What nobody said of the host, and how to say it. */
+  readonly assumed: readonly string[];
   /** What the platform's shared entries are called. */
   readonly entryName: string;
   /** What the pool lent before the first call, after the last, and when the process had ended. */
@@ -64,13 +60,9 @@ export function replayLog(
   options: ReplayOptions,
   textOf: (entry: LogEntry) => string,
 ): Replay {
-  const notes: string[] = [];
-  const host = hostOf(log, options, notes);
+  const assumed: string[] = [];
+  const host = hostOf(log, options, assumed);
   const devices = devicesOf(log, options.devices ?? []);
-  for (const { name, about, isDeduced } of devices) {
-    if (!isDeduced) continue;
-    notes.push(`${name} is the smallest device that fits the log: ${about}; --device describes it`);
-  }
   const player = new LogPlayer(options.createHost, host, devices, log);
   const first = player.pool();
   const steps = log.entries.map((entry) => {
@@ -82,7 +74,7 @@ export function replayLog(
     file: log.file,
     host,
     devices,
-    notes,
+    assumed,
     entryName: player.entryName,
     pool: { first, last, exit: player.exit() },
     steps,
@@ -127,17 +119,18 @@ function divergencesOf(
   return found;
 }
 
-/** The host of a log; what nobody said is added to `notes`. */
+/** The host of a log; what nobody said of it is added to `assumed`. */
 export function hostOf(
   log: IoctlLog,
   options: Pick<ReplayOptions, "kernel" | "platform">,
-  notes: string[],
+  assumed: string[],
 ): HostSpec {
   const { header } = log;
-  const kernel = kernelOf(log, options.kernel ?? header.kernel, notes);
+  const kernel = options.kernel ?? header.kernel ?? kernelOf(log, assumed);
   const named = options.platform ?? header.platform;
-  const platform = known("platform", named ?? "x86-vtd", PLATFORMS, log.file) as Platform;
-  if (named === null) notes.push("platform x86-vtd; --platform says another");
+  const platform = named ?? "x86-vtd";
+  if (named === null) assumed.push(`${platform} (--platform)`);
+  if (header.cpus === null) assumed.push(`${CPUS} CPUs (cpus in a header)`);
   const isAmd = platform === "x86-amd";
   const irtes = header.irtes ?? (isAmd ? AMD_IRTES : IRTES);
   if (isAmd && (irtes > AMD_IRTES_MAX || (irtes & (irtes - 1)) !== 0)) {
@@ -157,21 +150,10 @@ export function hostOf(
   };
 }
 
-function kernelOf(log: IoctlLog, name: string | null, notes: string[]): HostSpec["kernel"] {
-  if (name !== null) return known("kernel", name, KERNELS, log.file);
-  const isOld = isStatic(log);
-  if (isOld === null) notes.push("kernel linux-6.12; --kernel says another");
-  else if (isOld) notes.push("kernel linux-6.1, since MSI-X has NORESIZE; --kernel says another");
-  else notes.push("kernel linux-6.12, since MSI-X has no NORESIZE; --kernel says another");
-  return isOld === true ? "linux-6.1" : "linux-6.12";
-}
-
-function known<T extends string>(what: string, name: string, all: readonly T[], file: string): T {
-  const found = all.find((one) => one === name);
-  if (found !== undefined) return found;
-  const hint = didYouMean(name, all);
-  throw new UsageError(`there is no ${what} ${name}`, {
-    place: { file },
-    ...(hint === undefined ? {} : { hint }),
-  });
+/** MSI-X that cannot grow is that of Linux before 6.5; otherwise it is the one most like today's. */
+function kernelOf(log: IoctlLog, assumed: string[]): HostSpec["kernel"] {
+  const kernel = isStatic(log) === true ? "linux-6.1" : "linux-6.12";
+  const why = isStatic(log) === true ? ", since MSI-X has NORESIZE" : "";
+  assumed.push(`${kernel}${why} (--kernel)`);
+  return kernel;
 }

@@ -10,9 +10,8 @@ const FLAG_NAMES = ["NONE", "BOOL", "EVENTFD", "MASK", "UNMASK", "TRIGGER"];
 const INFO_FLAG_NAMES = ["EVENTFD", "MASKABLE", "AUTOMASKED", "NORESIZE"];
 
 function bitNames(bits: number, names: readonly string[]): string {
-  const named = names.filter((_, bit) => (bits & (1 << bit)) !== 0);
-  const rest = Math.floor(bits / 2 ** names.length) * 2 ** names.length;
-  return [...named, ...(rest > 0 ? [`0x${rest.toString(16)}`] : [])].join("|") || "0";
+  if (bits >= 2 ** names.length) return `0x${bits.toString(16)}`;
+  return names.filter((_, bit) => (bits & (1 << bit)) !== 0).join("|") || "0";
 }
 
 function indexName(index: number): string {
