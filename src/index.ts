@@ -4,9 +4,28 @@ export { InvariantError, UsageError } from "./base/errors.ts";
 export { formatCount, formatNs, formatRate } from "./base/units.ts";
 export { VERSION } from "./base/version.ts";
 export { FATES, type Fate } from "./measure/fates.ts";
+export { comparisonText } from "./report/compare-text.ts";
+export {
+  type ComparedFigure,
+  type Comparison,
+  compareRuns,
+} from "./report/comparison.ts";
+export { csvReport } from "./report/csv.ts";
+export { FORMATS, type Format, renderMatrix, renderResult } from "./report/formats.ts";
+export { hgrmReport } from "./report/hgrm.ts";
+export { htmlComparison, htmlPolicyReport, htmlReport } from "./report/html-report.ts";
 export { canonicalJson } from "./report/json.ts";
+export { markdownReport } from "./report/markdown.ts";
+export type {
+  MatrixCell,
+  MatrixFigure,
+  MatrixMetric,
+  PolicyMatrix,
+} from "./report/policy-matrix.ts";
+export { MATRIX_SCHEMA } from "./report/policy-matrix.ts";
+export { readRun, readRuns, readStored } from "./report/stored.ts";
 export { textReport } from "./report/text.ts";
-export type { PoolReport, PoolSample } from "./run/contract.ts";
+export type { PoolOccupancy, PoolReport, PoolSample } from "./run/contract.ts";
 export type { GivenPolicies } from "./run/own-policies.ts";
 export type {
   CheckResult,

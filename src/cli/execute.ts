@@ -3,8 +3,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { formatNs } from "../base/units.ts";
+import { type Format, renderResult } from "../report/formats.ts";
+import { htmlReport } from "../report/html-report.ts";
 import { canonicalJson } from "../report/json.ts";
-import { COLOURED, PLAIN, type Style } from "../report/style.ts";
+import { RESULT_FILE } from "../report/stored.ts";
 import {
   bodyText,
   hasFailedExpectation,
@@ -20,11 +22,12 @@ import { scenarioYaml } from "../scenario/to-yaml.ts";
 import type { Scenario } from "../scenario/types.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVARIANT, EXIT_OK, type Io } from "./io.ts";
 import { StatusLine } from "./status.ts";
+import { styleFor } from "./terminal.ts";
 
 export interface ExecuteOptions {
   readonly engine: Engine;
-  readonly output: "text" | "json";
-  /** Directory for result.json, report.txt and scenario.yaml. */
+  readonly output: Format;
+  /** Directory for result.json, report.html, report.txt and scenario.yaml. */
   readonly dir?: string | undefined;
 }
 
@@ -49,13 +52,13 @@ export async function execute(
   });
   try {
     if (options.output === "text")
-      io.out(headerText(headerOf(scenario, options.engine), styleOf(io)));
+      io.out(headerText(headerOf(scenario, options.engine), styleFor(io)));
     const result = await runShown(scenario, options.engine, abort.signal, status);
-    publish(scenario, result, options, io);
+    await publish(scenario, result, options, io);
     return exitCode(result);
   } catch (error) {
     const partial = partialResultOf(error);
-    if (partial !== null) publish(scenario, partial, options, io);
+    if (partial !== null) await publish(scenario, partial, options, io);
     io.err(`${scenario.name} with seed ${scenario.seed} on the ${options.engine} engine:\n`);
     throw error;
   } finally {
@@ -63,17 +66,23 @@ export async function execute(
   }
 }
 
-function styleOf(io: Io): Style {
-  return io.outIsTty ? COLOURED : PLAIN;
-}
-
-function publish(scenario: Scenario, result: RunResult, options: ExecuteOptions, io: Io): void {
+/** Files first: they are whole even if stdout is closed, or has a form that this result lacks. */
+async function publish(
+  scenario: Scenario,
+  result: RunResult,
+  options: ExecuteOptions,
+  io: Io,
+): Promise<void> {
   const { output, dir } = options;
-  io.out(output === "json" ? canonicalJson(result) : bodyText(result, styleOf(io)));
-  if (dir === undefined) return;
-  writeFileSync(join(dir, "result.json"), canonicalJson(result));
-  writeFileSync(join(dir, "report.txt"), textReport(result));
-  writeFileSync(join(dir, "scenario.yaml"), scenarioYaml(scenario));
+  if (dir !== undefined) {
+    writeFileSync(join(dir, RESULT_FILE), canonicalJson(result));
+    writeFileSync(join(dir, "report.txt"), textReport(result));
+    writeFileSync(join(dir, "report.html"), await htmlReport(result));
+    writeFileSync(join(dir, "scenario.yaml"), scenarioYaml(scenario));
+  }
+  // The header was printed before the run.
+  const text = output === "text" ? bodyText(result, styleFor(io)) : null;
+  io.out(text ?? (await renderResult(result, output)));
 }
 
 function makeDirectory(dir: string): void {

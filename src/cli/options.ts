@@ -1,11 +1,12 @@
 /** Flags that several commands share, parsed to UsageErrors that name the flag. */
 import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
+import { FORMATS, type Format } from "../report/formats.ts";
 import type { Engine } from "../run/result.ts";
 
 export interface CommonFlags {
   readonly engine: Engine;
-  readonly output: "text" | "json";
+  readonly output: Format;
   readonly out?: string;
   readonly seed?: number;
 }
@@ -17,10 +18,8 @@ export function addCommonFlags(command: Command): Command {
         .choices(["threads", "virtual"])
         .default("threads"),
     )
-    .addOption(
-      new Option("-o, --output <format>", "of stdout").choices(["text", "json"]).default("text"),
-    )
-    .option("--out <dir>", "also write result.json, report.txt and scenario.yaml there")
+    .addOption(new Option("-o, --output <format>", "of stdout").choices(FORMATS).default("text"))
+    .option("--out <dir>", "also write result.json, report.html, report.txt and scenario.yaml")
     .option("--seed <n>", "of all randomness; default: the scenario's", parseSeed);
 }
 

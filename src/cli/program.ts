@@ -2,12 +2,14 @@
 import { Command, CommanderError } from "commander";
 import { InvariantError, UsageError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
+import { compareCommand } from "./compare.ts";
 import { conformCommand } from "./conform.ts";
 import { doctorCommand } from "./doctor.ts";
 import { EXIT_INVARIANT, EXIT_OK, EXIT_USAGE, type Io } from "./io.ts";
 import { latencyCommand } from "./latency.ts";
 import { listCommand } from "./list.ts";
 import { replayCommand } from "./replay.ts";
+import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
 
 /** Adds itself to the program; sets the exit code when it has run. */
@@ -16,6 +18,8 @@ export type AddCommand = (program: Command, io: Io, done: (code: number) => void
 const COMMANDS: readonly AddCommand[] = [
   runCommand,
   latencyCommand,
+  reportCommand,
+  compareCommand,
   listCommand,
   doctorCommand,
   conformCommand,
@@ -27,6 +31,7 @@ Examples:
   vfio-cosim run nvme-reboot
   vfio-cosim run nvme-reboot --engine virtual --seed 7 -o json
   vfio-cosim run my.yaml --set guests.0.vcpus=8 --set host.irtes=256
+  vfio-cosim run nvme-reboot --out before && vfio-cosim report before -o html > before.html
   vfio-cosim latency --vectors 9 --rate 5k/s --wait spin
 
 Exit codes: 0 ok, 1 an expectation failed, 2 wrong usage, 3 an invariant was violated (a bug),

@@ -32,12 +32,14 @@ export function stageLines({ stages, histograms }: LatencyResult): StageLine[] {
       dash: total ? "none" : DASHES[i % DASHES.length]!,
       width: total ? 2.6 : 1.8,
       points:
-        histogram === undefined ? ofRow(row) : ofHistogram(LatencyHistogram.fromJSON(histogram)),
+        histogram === undefined
+          ? ofRow(row)
+          : histogramPoints(LatencyHistogram.fromJSON(histogram)),
     };
   });
 }
 
-function ofHistogram(histogram: LatencyHistogram): StageLine["points"] {
+export function histogramPoints(histogram: LatencyHistogram): StageLine["points"] {
   const { max, count } = histogram;
   const points = histogram
     .percentileSpectrum(TICKS)

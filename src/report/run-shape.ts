@@ -1,0 +1,149 @@
+/** The shape of a stored run (src/run/result.ts), as far as reports read it. */
+import type { RunResult } from "../run/result.ts";
+import type { Shape } from "./shape.ts";
+
+export const RUN_SCHEMA: RunResult["schema"] = "vfio-cosim/run/1";
+
+const COUNTS: Shape = { mapOf: "number" };
+
+const HISTOGRAM: Shape = {
+  keys: {
+    digits: "number",
+    highest: "number",
+    min: "number",
+    max: "number",
+    clampedLow: "number",
+    clampedHigh: "number",
+    counts: { listOf: "number" },
+  },
+};
+
+const STAGES: Shape = {
+  listOf: {
+    keys: {
+      stage: "string",
+      count: "number",
+      min: "number",
+      p50: "number",
+      p90: "number",
+      p99: "number",
+      p999: "number",
+      max: "number",
+    },
+  },
+};
+
+const FLOOR_FIGURES = {
+  spinOneWayNs: { nullOr: "number" },
+  parkOneWayNs: { nullOr: "number" },
+  clockNs: "number",
+} satisfies Record<string, Shape>;
+
+const FLOOR: Shape = {
+  keys: {
+    ...FLOOR_FIGURES,
+    reference: "string",
+    wakeModes: COUNTS,
+    "?before": { keys: FLOOR_FIGURES },
+    "?after": { keys: FLOOR_FIGURES },
+    "?drift": { nullOr: "number" },
+  },
+};
+
+const SERIES: Shape = { listOf: "number" };
+
+const POOL: Shape = {
+  keys: {
+    "?entries": "string",
+    irqsHeld: "number",
+    irqsPeak: "number",
+    irtesUsed: "number",
+    irtesBoot: "number",
+    irtesPeak: "number",
+    irtesSize: "number",
+    vectorsUsed: "number",
+    vectorsBoot: "number",
+    vectorsPeak: "number",
+    vectorsSize: "number",
+    "?occupancy": {
+      keys: {
+        at: SERIES,
+        holders: { listOf: { keys: { name: "string", irqs: SERIES, irtes: SERIES } } },
+      },
+    },
+  },
+};
+
+const PROVENANCE: Shape = {
+  keys: {
+    version: "string",
+    scenario: "string",
+    scenarioHash: "string",
+    engine: "string",
+    seed: "number",
+    kernel: "string",
+    options: { mapOf: "scalar" },
+    machine: {
+      nullOr: {
+        keys: { node: "string", arch: "string", os: "string", cpuModel: "string", cpus: "number" },
+      },
+    },
+  },
+};
+
+const GUEST: Shape = {
+  keys: {
+    name: "string",
+    "?devices": { listOf: "string" },
+    state: "string",
+    timeline: { listOf: { keys: { at: "number", event: "string", detail: "string" } } },
+    counters: COUNTS,
+    interrupts: "number",
+  },
+};
+
+export const RUN_SHAPE: Shape = {
+  keys: {
+    schema: { is: RUN_SCHEMA },
+    provenance: PROVENANCE,
+    partial: { nullOr: "string" },
+    durationNs: "number",
+    guests: { listOf: GUEST },
+    pool: POOL,
+    leaked: { nullOr: { keys: { irqs: "number", irtes: "number", vectors: "number" } } },
+    ioctls: COUNTS,
+    ledger: {
+      keys: {
+        rows: {
+          listOf: {
+            keys: { guest: "string", source: "string", raised: "number", fates: COUNTS },
+          },
+        },
+        raised: "number",
+        totals: COUNTS,
+        violations: { listOf: "string" },
+      },
+    },
+    latency: {
+      keys: {
+        stages: STAGES,
+        guests: { listOf: { keys: { name: "string", stages: STAGES } } },
+        "?histograms": { mapOf: HISTOGRAM },
+        floor: { nullOr: FLOOR },
+        ratio: { nullOr: { keys: { p50: "number", p99: "number" } } },
+      },
+    },
+    checks: { listOf: { keys: { check: "string", ok: "boolean", detail: "string" } } },
+    expectations: {
+      listOf: {
+        keys: {
+          text: "string",
+          ok: { nullOr: "boolean" },
+          left: { nullOr: "number" },
+          right: { nullOr: "number" },
+        },
+      },
+    },
+    warnings: { listOf: { keys: { text: "string", advice: "string" } } },
+  },
+};
