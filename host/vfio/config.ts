@@ -123,8 +123,8 @@ export class VfioConfig {
       this.#fn.configWrite(at, size, value);
       return;
     }
-    if (at === PCI_COMMAND) yield* this.#writeCommand(size, value);
-    else this.#defaultWrite(at, size, value);
+    this.#defaultWrite(at, size, value);
+    if (at === PCI_COMMAND || at === PCI_COMMAND + 1) yield* this.#afterCommand(at, value);
     if (isBar(at)) this.#barDirty = true;
     yield* this.#afterWrite(range, at, size, value);
   }
@@ -145,10 +145,11 @@ export class VfioConfig {
   }
 
   /** vfio_basic_config_write: INTx disable is emulated, whatever mode is on. */
-  *#writeCommand(size: number, value: number): Process {
-    this.#defaultWrite(PCI_COMMAND, size, value);
-    const kept = this.#virtual(PCI_COMMAND) & ~MEM_IO;
-    this.#setVirtual(PCI_COMMAND, kept | (value & MEM_IO));
+  *#afterCommand(at: number, value: number): Process {
+    if (at === PCI_COMMAND) {
+      const kept = this.#virtual(PCI_COMMAND) & ~MEM_IO;
+      this.#setVirtual(PCI_COMMAND, kept | (value & MEM_IO));
+    }
     const dev = this.#dev;
     const disable = (this.#virtual(PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) !== 0;
     if (disable === dev.virqDisabled) return;
