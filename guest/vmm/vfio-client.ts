@@ -1,5 +1,5 @@
 /** A vfio device as its user sees it: ioctls of include/uapi/linux/vfio.h, typed and counted. */
-import { EINVAL } from "../../src/base/errno.ts";
+import { EINVAL, ENOSPC } from "../../src/base/errno.ts";
 import type { Process } from "../../src/time/process.ts";
 import {
   DEVICE_INFO_MINSZ,
@@ -8,6 +8,8 @@ import {
   decodeRegionInfo,
   encodeIrqSet,
   encodeRegionInfo,
+  HOT_RESET_DEVICE_SIZE,
+  HOT_RESET_MINSZ,
   IRQ_INFO_SIZE,
   IRQ_SET_MINSZ,
   packFds,
@@ -15,7 +17,9 @@ import {
   REGION_INFO_SIZE,
   VFIO_DEVICE_GET_INFO,
   VFIO_DEVICE_GET_IRQ_INFO,
+  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
   VFIO_DEVICE_GET_REGION_INFO,
+  VFIO_DEVICE_PCI_HOT_RESET,
   VFIO_DEVICE_RESET,
   VFIO_DEVICE_SET_IRQS,
   VFIO_IRQ_SET_DATA_BOOL,
@@ -23,11 +27,14 @@ import {
   type VfioDeviceInfo,
   type VfioIrqInfo,
   type VfioRegionInfo,
+  wordAt,
 } from "../../src/uapi/vfio.ts";
 import type { Syscalls } from "../syscalls.ts";
 import type { Counters } from "./counters.ts";
 
 const NOTHING = new Uint8Array(0);
+/** A bus has no more functions than this. */
+const HOT_RESET_DEVICES_MAX = 256;
 
 export class VfioClient {
   readonly fd: number;
@@ -84,6 +91,32 @@ export class VfioClient {
   /** VFIO_DEVICE_RESET. */
   *reset(): Process<number> {
     return (yield* this.#ioctl("reset", VFIO_DEVICE_RESET, NOTHING)).ret;
+  }
+
+  /**
+   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, first for the number of devices and then for them: how many
+   * a reset of the bus concerns, or a negative errno.
+   */
+  *getHotResetInfo(): Process<number> {
+    const first = yield* this.#hotResetInfo(HOT_RESET_MINSZ);
+    if (first.ret < 0 && first.ret !== -ENOSPC) return first.ret;
+    if (first.data.length < HOT_RESET_MINSZ) return -EINVAL;
+    const count = Math.min(wordAt(first.data, 8), HOT_RESET_DEVICES_MAX);
+    const size = HOT_RESET_MINSZ + count * HOT_RESET_DEVICE_SIZE;
+    const second = yield* this.#hotResetInfo(size);
+    return second.ret < 0 ? second.ret : count;
+  }
+
+  *#hotResetInfo(argsz: number): Process<{ ret: number; data: Uint8Array }> {
+    const arg = new Uint8Array(argsz);
+    arg.set(packWords([argsz, 0, 0]));
+    return yield* this.#ioctl("hot_reset_info", VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, arg);
+  }
+
+  /** VFIO_DEVICE_PCI_HOT_RESET of a bus whose only group is the device's own. */
+  *hotReset(): Process<number> {
+    const arg = packWords([HOT_RESET_MINSZ + 4, 0, 1, this.fd]);
+    return (yield* this.#ioctl("hot_reset", VFIO_DEVICE_PCI_HOT_RESET, arg)).ret;
   }
 
   *#ioctl(name: string, cmd: number, arg: Uint8Array): Process<{ ret: number; data: Uint8Array }> {

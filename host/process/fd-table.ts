@@ -16,6 +16,8 @@ export type OpenFile =
 export interface EventfdLookup {
   /** eventfd_ctx_fdget with its reference taken, -EBADF if not open, -EINVAL if no eventfd. */
   eventfdGet(fd: number): EventfdCtx | number;
+  /** 0 for a vfio device's file (which is its group's as well), -EBADF, or -EINVAL for others. */
+  vfioFile(fd: number): number;
 }
 
 /** 0, 1 and 2 are open in any process. */
@@ -64,5 +66,11 @@ export class FdTable implements EventfdLookup {
     const file = this.get(fd);
     if (file === null) return -EBADF;
     return file.kind === "eventfd" ? file.ctx.get() : -EINVAL;
+  }
+
+  vfioFile(fd: number): number {
+    const file = this.get(fd);
+    if (file === null) return -EBADF;
+    return file.kind === "vfio" ? 0 : -EINVAL;
   }
 }

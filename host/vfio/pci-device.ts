@@ -14,7 +14,9 @@ import {
 import {
   VFIO_DEVICE_GET_INFO,
   VFIO_DEVICE_GET_IRQ_INFO,
+  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
   VFIO_DEVICE_GET_REGION_INFO,
+  VFIO_DEVICE_PCI_HOT_RESET,
   VFIO_DEVICE_RESET,
   VFIO_DEVICE_SET_IRQS,
   VFIO_PCI_CONFIG_REGION_INDEX,
@@ -29,10 +31,13 @@ import type { CallResult } from "../process/system-calls.ts";
 import { barAccess } from "./bar-access.ts";
 import type { VfioHost } from "./core-device.ts";
 import { getInfo, getIrqInfo, getRegionInfo } from "./device-info.ts";
+import { checkHotReset, hotResetInfo } from "./hot-reset.ts";
 import { OpenVfioDevice } from "./open-device.ts";
 
 /** vfio_unregister_group_dev tells userspace again this often until it lets go. */
 const REQUEST_INTERVAL_NS = 10_000_000_000;
+/** PCI_RESET_WAIT of drivers/pci/pci.c: how long a function may take to answer after a reset. */
+const BUS_WAIT_NS = 1_000_000_000;
 
 export class VfioPciDevice {
   readonly name: string;
@@ -124,6 +129,10 @@ export class VfioPciDevice {
         return { ret: yield* this.#counted(open.setIrqs(arg)) };
       case VFIO_DEVICE_RESET:
         return { ret: yield* this.#counted(this.#reset()) };
+      case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+        return hotResetInfo(arg, this.#hasBus ? client.bdf : null);
+      case VFIO_DEVICE_PCI_HOT_RESET:
+        return { ret: yield* this.#counted(this.#hotReset(arg, open)) };
       default:
         return { ret: -ENOTTY };
     }
@@ -210,6 +219,21 @@ export class VfioPciDevice {
     if (!this.#resetWorks) return -EINVAL;
     const result = yield* this.#lockedReset();
     this.host.env.tracer.emit("vfio_pci_reset", { device: this.name, result });
+    return result;
+  }
+
+  /** It is behind a port of its own, whose secondary bus can be reset. */
+  get #hasBus(): boolean {
+    return this.physical.spec.recorded?.hotReset !== undefined;
+  }
+
+  /** vfio_pci_dev_set_hot_reset. A bus whose function does not come back takes a second longer. */
+  *#hotReset(arg: Uint8Array, open: OpenVfioDevice): Process<number> {
+    const checked = checkHotReset(arg, this.#hasBus, open.fds);
+    if (checked < 0) return checked;
+    const result = this.physical.spec.recorded!.hotReset!;
+    yield* this.#lockedReset();
+    if (result < 0) yield* sleep(BUS_WAIT_NS);
     return result;
   }
 

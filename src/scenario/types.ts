@@ -123,6 +123,8 @@ export interface RecordedFunction {
   readonly pm: number | null;
   /** It is alone on its bus, whose reset is its own. */
   readonly busReset: boolean;
+  /** What a reset of its bus by VFIO_DEVICE_PCI_HOT_RESET gives; absent: it is on a root bus. */
+  readonly hotReset?: number;
   /** Where somebody outside asserts its INTx by writing 1, and takes it back by writing 0. */
   readonly intxRegister: { readonly bar: number; readonly offset: number };
 }

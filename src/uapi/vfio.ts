@@ -6,6 +6,12 @@ export const VFIO_DEVICE_GET_REGION_INFO = 0x3b6c;
 export const VFIO_DEVICE_GET_IRQ_INFO = 0x3b6d;
 export const VFIO_DEVICE_SET_IRQS = 0x3b6e;
 export const VFIO_DEVICE_RESET = 0x3b6f;
+export const VFIO_DEVICE_GET_PCI_HOT_RESET_INFO = 0x3b70;
+export const VFIO_DEVICE_PCI_HOT_RESET = 0x3b71;
+/** struct vfio_pci_hot_reset_info {argsz, flags, count}, struct vfio_pci_hot_reset the same. */
+export const HOT_RESET_MINSZ = 12;
+/** struct vfio_pci_dependent_device {group_id, segment (u16), bus (u8), devfn (u8)}. */
+export const HOT_RESET_DEVICE_SIZE = 8;
 
 export const VFIO_DEVICE_FLAGS_RESET = 1 << 0;
 export const VFIO_DEVICE_FLAGS_PCI = 1 << 1;

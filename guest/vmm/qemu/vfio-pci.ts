@@ -113,24 +113,38 @@ export class VfioPciDevice implements InterruptSink {
 
   /**
    * vfio_pci_hot_reset_multi, for what vfio_pci_compute_needs_reset says: QEMU would rather reset
-   * the bus than trust a PM reset or do nothing. It quiets the device, finds that it is alone and
-   * leaves the bus to the device's own reset, which fails to reset the bus in the recordings; the
-   * ioctls about that are left out.
+   * the bus than trust a PM reset or do nothing. It quiets the device, finds that it is alone on
+   * its bus and leaves that to the device's own reset.
    */
   *hotResetMulti(): Process {
-    const { resetWorks, means } = this.#probed;
-    if (resetWorks && (means.flr || !means.pm)) return;
+    if (this.#trustsReset) return;
     yield* this.#preReset();
+    yield* this.client.getHotResetInfo();
     yield* this.#postReset();
+  }
+
+  /** VFIO_DEVICE_RESET is an FLR, or the only thing that there is. */
+  get #trustsReset(): boolean {
+    const { resetWorks, means } = this.#probed;
+    return resetWorks && (means.flr || !means.pm);
   }
 
   /** vfio_pci_reset, then what the bus resets in the emulated function. */
   *reset(): Process {
     this.ctx.env.tracer.emit("vfio_pci_reset_qemu", { device: this.slot.name });
     yield* this.#preReset();
-    if (this.#probed.resetWorks) yield* this.client.reset();
+    yield* this.#resetFunction();
     yield* this.#postReset();
     this.fn.reset();
+  }
+
+  /** The best reset first: FLR, then the bus (vfio_pci_hot_reset_one), then by power states. */
+  *#resetFunction(): Process {
+    const { resetWorks, means } = this.#probed;
+    if (this.#trustsReset && (yield* this.client.reset()) === 0) return;
+    const others = yield* this.client.getHotResetInfo();
+    if (others === 1 && (yield* this.client.hotReset()) === 0) return;
+    if (resetWorks && means.pm) yield* this.client.reset();
   }
 
   /** vfio_pci_pre_reset. */

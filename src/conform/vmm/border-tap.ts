@@ -23,6 +23,8 @@ import {
   decodeIrqSetHeader,
   fdAt,
   VFIO_DEVICE_GET_IRQ_INFO,
+  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+  VFIO_DEVICE_PCI_HOT_RESET,
   VFIO_DEVICE_RESET,
   VFIO_DEVICE_SET_IRQS,
   VFIO_IRQ_INDEX_NAMES,
@@ -39,6 +41,8 @@ const SILENT = { wake: () => {} };
 const VFIO_PREFIX = "/dev/vfio/";
 const FLAG_NAMES = ["NONE", "BOOL", "EVENTFD", "MASK", "UNMASK", "TRIGGER"];
 const THREAD = "vmm";
+/** Calls whose lines have the entries of msi_irqs. */
+const COUNTED: readonly string[] = ["set_irqs", "reset", "hot_reset", "device_close"];
 
 /** A file the process has open. */
 type OpenFile =
@@ -163,7 +167,7 @@ export class BorderTap {
     if (own) return;
     this.#follow(request, response);
     if (call !== null) {
-      const counted = call.op === "set_irqs" || call.op === "reset" || call.op === "device_close";
+      const counted = COUNTED.includes(call.op);
       this.calls.push({
         ...call,
         ...(counted ? { msiIrqs: [before, this.held(call.dev)] as const } : {}),
@@ -233,6 +237,10 @@ export class BorderTap {
       }
       case VFIO_DEVICE_RESET:
         return { ...common, op: "reset" };
+      case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+        return { ...common, op: "hot_reset_info" };
+      case VFIO_DEVICE_PCI_HOT_RESET:
+        return { ...common, op: "hot_reset" };
       case KVM_IRQFD: {
         const { fd: event, gsi, flags, resamplefd } = decodeIrqfd(arg);
         const resample = (flags & KVM_IRQFD_FLAG_RESAMPLE) !== 0 ? [this.#fdName(resamplefd)] : [];

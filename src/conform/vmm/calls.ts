@@ -8,7 +8,7 @@ export type FdName = string | -1;
 export interface VmmCall {
   /** `i` of the recorded line; for a call of the model that of the input that led to it. */
   readonly line: number;
-  /** set_irqs, get_irq_info, reset, device_close, kvm_irqfd, kvm_routing, eventfd_close. */
+  /** set_irqs, get_irq_info, reset, hot_reset_info, hot_reset, device_close, kvm_irqfd, kvm_routing, eventfd_close. */
   readonly op: string;
   /** Null for a call on no device: see `sortByDevice`. */
   readonly dev: string | null;
@@ -52,7 +52,8 @@ export function routeText(gsi: number, address: number, data: number): string {
   return `${gsi} 0x${address.toString(16)} 0x${data.toString(16)}`;
 }
 
-function retOf({ ret, errno }: RecordedLine): number {
+/** 0 or a negative errno. */
+export function retOf({ ret, errno }: RecordedLine): number {
   return numberOf(ret) < 0 ? -numberOf(errno) : numberOf(ret);
 }
 
@@ -89,6 +90,9 @@ export function recordedCall(line: RecordedLine): VmmCall | null {
     }
     case "get_irq_info":
       return { ...common, what: String(line.index), ...infoOf(line) };
+    case "hot_reset_info":
+      return { ...common, what: "" };
+    case "hot_reset":
     case "reset":
       return { ...common, what: "", msiIrqs: pairOf(line.msi_irqs, undefined) };
     case "device_close":

@@ -12,6 +12,7 @@ import {
   PCI_PM_SIZEOF,
   PCI_STD_HEADER_SIZEOF,
 } from "../../uapi/pci-regs.ts";
+import { retOf } from "./calls.ts";
 import { numberOf, type RecordedLine, traceEvent } from "./recording.ts";
 
 /** MSI with 64-bit address and mask bits. */
@@ -113,6 +114,14 @@ function barsOf(msix: RecordedFunction["msix"]): RecordedFunction["bars"] {
   return [...indexes].map((index) => ({ index, size }));
 }
 
+/** What the bus does where somebody has asked; QEMU does where it has nothing better. */
+function hotResetOf({ lines }: DeviceLines): Pick<RecordedFunction, "hotReset"> {
+  const hasBus = lines.some(({ op, ret }) => op === "hot_reset_info" && ret === 0);
+  if (!hasBus) return {};
+  const reset = lines.find(({ op }) => op === "hot_reset");
+  return { hotReset: reset === undefined ? 0 : retOf(reset) };
+}
+
 /** The device `name` of a recording. */
 export function recordedDevice(all: readonly RecordedLine[], name: string): DeviceSpec {
   const lines = new DeviceLines(all, name);
@@ -143,6 +152,7 @@ export function recordedDevice(all: readonly RecordedLine[], name: string): Devi
       express: isExpress ? { offset: at, flr } : null,
       pm: pmReset ? freePlace(taken, PCI_PM_SIZEOF) : null,
       busReset: (numberOf(info?.dflags) & 1) !== 0,
+      ...hotResetOf(lines),
       intxRegister: { bar: 0, offset: bars[0]!.size - 4 },
     },
   };
