@@ -41,7 +41,7 @@ import {
 /** Registers that src/uapi/pci-regs.ts leaves out, because only this table names them. */
 const PCI_LATENCY_TIMER = 0x0d;
 const PCI_BIST = 0x0f;
-const PCI_ROM_ADDRESS = 0x30;
+export const PCI_ROM_ADDRESS = 0x30;
 const PCI_EXP_DEVCTL_PAYLOAD = 0x00e0;
 const PCI_EXP_DEVCTL_PHANTOM = 0x0200;
 const PCI_EXP_DEVCTL_READRQ = 0x7000;

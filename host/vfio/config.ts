@@ -27,7 +27,7 @@ import {
   PCI_STD_NUM_BARS,
 } from "../../src/uapi/pci-regs.ts";
 import { VFIO_PCI_MSI_IRQ_INDEX } from "../../src/uapi/vfio.ts";
-import { ConfigPerms, type ConfigRange } from "./config-perms.ts";
+import { ConfigPerms, type ConfigRange, PCI_ROM_ADDRESS } from "./config-perms.ts";
 import { untilUnlocked, type VfioCoreDevice } from "./core-device.ts";
 
 /** What a config write can make the device do. */
@@ -215,6 +215,8 @@ export class VfioConfig {
       this.#set32(at + 4, bytesAt(this.#vconfig, at + 4, 4) & high);
       index++;
     }
+    // No function here has an expansion ROM.
+    this.#set32(PCI_ROM_ADDRESS, 0);
   }
 
   #capability(id: number): number | undefined {
@@ -235,7 +237,9 @@ export class VfioConfig {
   }
 }
 
+/** The expansion ROM's is one, too. */
 function isBar(offset: number): boolean {
+  if (offset >= PCI_ROM_ADDRESS && offset < PCI_ROM_ADDRESS + 4) return true;
   return offset >= PCI_BASE_ADDRESS_0 && offset < BARS_END;
 }
 

@@ -31,6 +31,30 @@ describe("the virtual configuration space", () => {
     expect(vm.configRead("n8", 0x14, 4)).toBe(0xffffffff);
   });
 
+  it("has no expansion ROM: it reads zero, after all ones as well", () => {
+    const vm = edu();
+    expect(vm.configRead("edu", 0x30, 4)).toBe(0);
+    vm.configWrite("edu", 0x30, 4, 0xffffffff);
+    expect(vm.configRead("edu", 0x30, 4)).toBe(0);
+  });
+
+  it("keeps a memory BAR's type bits, and an I/O BAR's", () => {
+    const net = { name: "net", model: "e1000e", msixVectors: 5, msiVectors: 1 } as const;
+    const vm = new TestVm([net]);
+    vm.open("net");
+    for (const at of [0x10, 0x18]) vm.configWrite("net", at, 4, 0xffffffff);
+    // 128 KiB of 32-bit memory, 32 bytes of I/O.
+    expect(vm.configRead("net", 0x10, 4)).toBe(0xfffe0000);
+    expect(vm.configRead("net", 0x18, 4)).toBe(0xffffffe1);
+  });
+
+  it("shows BARs as they are until one is written", () => {
+    const vm = edu();
+    const hardware = [...vm.host.inspect("edu").config.slice(0x10, 0x14)];
+    const shown = vm.configRead("edu", 0x10, 4);
+    expect([0, 8, 16, 24].map((shift) => (shown >>> shift) & 0xff)).toEqual(hardware);
+  });
+
   it("never moves the hardware's BAR", () => {
     const vm = edu();
     const before = vm.host.inspect("edu").config.slice(0x10, 0x14);
