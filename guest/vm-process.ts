@@ -35,9 +35,7 @@ export class VmProcess implements GuestMachine {
     this.#interrupts = new GuestInterrupts(env, port, vm, table, plan);
     const life = new Lifecycle(env, plan, vm, this.#interrupts);
     this.#life = life;
-    vm.onWork = () => {
-      while (this.poll() > 0);
-    };
+    vm.onWork = this.#work;
     vm.onUnplugRequest = (fn) => this.#push(() => life.unplug(fn));
     vm.onAbort = (assertion) => this.#kill(`aborted: ${assertion}`);
   }
@@ -100,6 +98,12 @@ export class VmProcess implements GuestMachine {
     if (did > 0) publishProgress(this.#port, this.#interrupts.delivered);
     return did;
   }
+
+  /** Turn by turn: a line that stays high interrupts for ever, and others have to act meanwhile. */
+  readonly #work = (): void => {
+    const { scheduler, clock } = this.#env;
+    if (this.poll() > 0) scheduler.at(clock.now(), this.#work, this.#plan.spec.name);
+  };
 
   alive(): boolean {
     return this.#dead === null && !this.#life.quit;
