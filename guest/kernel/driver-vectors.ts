@@ -1,4 +1,4 @@
-/** What a driver asks of its device's interrupts, whoever provides them (linux/pci.h, interrupt.h). */
+/** What a driver asks of its device's interrupts, whoever provides them (include/linux/pci.h). */
 import type { IrqKind } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { IrqCore } from "./guest-irq.ts";

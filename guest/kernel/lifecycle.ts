@@ -11,6 +11,7 @@ import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
 import { assignResources, firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import { GuestKernel, type KernelOptions } from "./kernel.ts";
+import { msiOverMsix } from "./misuse.ts";
 import { PciDevice } from "./pci-device.ts";
 
 export type LifeState = "off" | "firmware" | "booting" | "running" | "crashed";
@@ -22,6 +23,8 @@ const SEABIOS_RESETS = 2;
 export interface LifeOptions extends KernelOptions {
   /** False for a device whose driver is a module that somebody loads later. */
   readonly probesAtBoot?: (device: string) => boolean;
+  /** True for a device that is plugged in later. */
+  readonly absent?: (device: string) => boolean;
   /** In place of the drivers' registry. */
   readonly createDriver?: (kernel: GuestKernel, fn: VirtualFunction) => GuestDriver | null;
 }
@@ -57,6 +60,7 @@ export class Lifecycle {
     options: LifeOptions = {},
   ) {
     this.#options = options;
+    for (const fn of vm.functions) if (options.absent?.(fn.spec.name)) this.#ejected.add(fn);
     this.#env = env;
     this.#plan = plan;
     this.#vm = vm;
@@ -103,6 +107,8 @@ export class Lifecycle {
         return yield* this.#startIo();
       case "io-stop":
         return yield* this.#stopIo();
+      case "msi-over-msix":
+        return yield* msiOverMsix(this.#vm, this.#ejected);
       case "kill":
         return;
       default:
@@ -322,6 +328,17 @@ export class Lifecycle {
   *unbindDriver(device: string): Process {
     const driver = this.driver(device);
     if (driver !== null) yield* this.#remove(driver);
+  }
+
+  /** System sleep: every driver puts its device to rest; and back, in the other order. */
+  *suspend(): Process {
+    for (const driver of [...this.#drivers].reverse()) {
+      if (driver.state === "bound") yield* driver.suspend();
+    }
+  }
+
+  *resume(): Process {
+    for (const driver of this.#drivers) yield* driver.resume();
   }
 
   /** `kexec -e`: drivers shut down, and the next kernel starts without firmware. */

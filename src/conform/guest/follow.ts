@@ -1,0 +1,97 @@
+/**
+ * Drivers that are not modelled: which function of the kernel they called next is read off the
+ * first write that it made, and the rest of its writes have to follow from the kernel's rules.
+ */
+
+import type { Process } from "../../time/process.ts";
+import {
+  PCI_COMMAND,
+  PCI_MSI_ADDRESS_LO,
+  PCI_MSI_FLAGS,
+  PCI_MSI_FLAGS_ENABLE,
+  PCI_MSI_FLAGS_QSIZE,
+  PCI_MSIX_ENTRY_CTRL_MASKBIT,
+  PCI_MSIX_FLAGS,
+  PCI_MSIX_FLAGS_ENABLE,
+  PCI_MSIX_FLAGS_MASKALL,
+} from "../../uapi/pci-regs.ts";
+import type { FollowedCalls } from "./machine.ts";
+import type { Tape } from "./tape.ts";
+import type { ConfigWrite, RecordedWrite, TableWrite } from "./writes.ts";
+
+const CONTROL = 12;
+const MSIX_ON = PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL;
+
+/** Does what the driver did next; false if nobody can tell what that was. */
+export function* follow(tape: Tape, driver: FollowedCalls): Process<boolean> {
+  const next = tape.peek()!;
+  const call =
+    next.kind === "table" ? tableCall(tape, next, driver) : configCall(tape, next, driver);
+  if (call === null) return false;
+  yield* call;
+  return true;
+}
+
+function tableCall(tape: Tape, next: TableWrite, driver: FollowedCalls): Process | null {
+  const { vectors } = driver;
+  if (vectors.mode !== "msix" || next.vector >= vectors.count) {
+    // The first mask bit of pci_free_irq_vectors is vector 0's; others are nobody's.
+    return null;
+  }
+  if (next.field === 0) return driver.request(next.vector);
+  if (next.field !== CONTROL || next.value !== PCI_MSIX_ENTRY_CTRL_MASKBIT) return null;
+  if (tape.maskPurpose(next.vector) === "free") return vectors.free(next.vector);
+  return isShutdown(tape, vectors.count) ? vectors.freeAll() : null;
+}
+
+/** Mask bits of all vectors in rising order, and MSI-X goes off. */
+function isShutdown(tape: Tape, count: number): boolean {
+  for (let vector = 0; vector < count; vector++) {
+    const write = tape.peek(vector);
+    if (write?.kind !== "table" || write.vector !== vector || write.field !== CONTROL) return false;
+  }
+  const off = tape.peek(count);
+  return off?.kind === "config" && (off.value & PCI_MSIX_FLAGS_ENABLE) === 0;
+}
+
+function configCall(tape: Tape, next: ConfigWrite, driver: FollowedCalls): Process | null {
+  const { msi, msix } = tape.image.caps;
+  if (next.offset === PCI_COMMAND) {
+    return driver.writeConfig(next.offset, next.size, next.value);
+  }
+  const { mode } = driver.vectors;
+  if (msix !== null && next.offset === msix.offset + PCI_MSIX_FLAGS) {
+    const isOn = (next.value & MSIX_ON) === MSIX_ON;
+    return isOn && mode === null ? driver.alloc("msix", messages(tape)) : null;
+  }
+  if (msi === null || next.offset !== msi.offset + PCI_MSI_FLAGS) return null;
+  if ((next.value & PCI_MSI_FLAGS_ENABLE) === 0) {
+    if (mode === "msi") return driver.vectors.freeAll();
+    return mode === null ? driver.alloc("msi", granted(tape, msi.offset)) : null;
+  }
+  const address = tape.peek(1);
+  const isMessage =
+    address?.kind === "config" && address.offset === msi.offset + PCI_MSI_ADDRESS_LO;
+  if (mode !== "msi" || !isMessage) return null;
+  return address.value === 0 ? driver.vectors.free(0) : driver.request(0);
+}
+
+/** Vectors whose messages are written before anything else is. */
+function messages(tape: Tape): number {
+  const seen = new Set<number>();
+  for (const write of tape.left.slice(1)) {
+    if (write.kind !== "table" || write.field === CONTROL) break;
+    seen.add(write.vector);
+  }
+  return seen.size;
+}
+
+/** Multiple Message Enable of the coming enable, as a number of vectors. */
+function granted(tape: Tape, cap: number): number {
+  const isEnable = (write: RecordedWrite): write is ConfigWrite & { line: number } =>
+    write.kind === "config" &&
+    write.offset === cap + PCI_MSI_FLAGS &&
+    (write.value & PCI_MSI_FLAGS_ENABLE) !== 0;
+  const flags = tape.left.find(isEnable)?.value ?? 0;
+  return 1 << ((flags & PCI_MSI_FLAGS_QSIZE) >> 4);
+}
