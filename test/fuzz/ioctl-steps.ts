@@ -235,6 +235,14 @@ export interface Life {
 
 const PLATFORMS = ["x86-vtd", "x86-amd", "x86-flat", "arm64-its", "arm64-v2m"] as const;
 
+const RETENTIONS: readonly HostSpec["retention"][] = [
+  "free-on-teardown",
+  "free-on-unset",
+  "free-dynamic",
+  { policy: "bounded", reclaim: true },
+  { policy: "bounded", reclaim: true, cap: 2, idleTimeoutNs: 1e6, watermark: 0.2 },
+];
+
 const host: fc.Arbitrary<HostSpec> = fc.record({
   kernel: fc.constantFrom<HostSpec["kernel"][]>("linux-6.12", "linux-6.1", "linux-7.2"),
   platform: fc.constantFrom<HostSpec["platform"][]>(...PLATFORMS),
@@ -245,7 +253,10 @@ const host: fc.Arbitrary<HostSpec> = fc.record({
   // Three LPIs are the machine's own.
   lpis: fc.constantFrom(57_344, 24, 40),
   vectorsPerCpu: fc.constantFrom(201, 12, 24),
-  retention: fc.constant("cache" as const),
+  retention: fc.oneof(
+    { weight: 3, arbitrary: fc.constant("cache" as const) },
+    fc.constantFrom(...RETENTIONS),
+  ),
   nointxmask: fc.boolean(),
 });
 
