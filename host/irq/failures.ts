@@ -25,8 +25,8 @@ export type LookForIdle = (shortage: Shortage) => IdleView;
 export class AllocationFailures {
   readonly #clock: Clock;
   readonly #look: LookForIdle;
-  /** By asker: what there was at the moment that its allocation failed. */
-  readonly #views = new Map<string, IdleView>();
+  /** By asker: what there was when its allocation failed, and how many in a row it was for. */
+  readonly #views = new Map<string, { readonly asked: number; readonly view: IdleView }>();
   readonly #shown: AllocationFailure[] = [];
   readonly #holders = new Map<string, number>();
   readonly #victims = new Map<string, { failed: number; causedByIdle: number }>();
@@ -38,9 +38,17 @@ export class AllocationFailures {
     this.#look = look;
   }
 
-  /** An allocation fails just now. */
+  /** An allocation fails just now. Of several for one request, what was asked for first counts. */
   happens(shortage: Shortage): void {
-    this.#views.set(shortage.for, this.#look(shortage));
+    const { asked } = shortage;
+    const before = this.#views.get(shortage.for);
+    if (before !== undefined && before.asked > asked) return;
+    this.#views.set(shortage.for, { asked, view: this.#look(shortage) });
+  }
+
+  /** The request was granted in full after all. */
+  forget(asker: string): void {
+    this.#views.delete(asker);
   }
 
   /**
@@ -48,12 +56,15 @@ export class AllocationFailures {
    * cause only if the request had been granted in full without any.
    */
   record(grant: Grant, shortage: Shortage): void {
-    const view = this.#views.get(shortage.for) ?? this.#look(shortage);
-    this.#views.delete(shortage.for);
+    const { asked: row, view } = this.#views.get(shortage.for) ?? {
+      asked: shortage.asked,
+      view: this.#look(shortage),
+    };
+    this.forget(shortage.for);
     const { device, kind, asked, got } = grant;
     const missing = asked - Math.max(0, got);
-    const inRow = shortage.asked > 1;
-    const causedByIdle = view.idlest !== null && (inRow ? view.rowFits : view.idle >= missing);
+    const enough = row > 1 ? view.rowFits : view.idle >= missing;
+    const causedByIdle = view.idlest !== null && enough;
     this.#total++;
     const victim = this.#victims.get(device) ?? { failed: 0, causedByIdle: 0 };
     victim.failed++;

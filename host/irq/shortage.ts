@@ -68,7 +68,10 @@ export class Shortages {
     const cause = this.#last.get(holder.name);
     if (cause === undefined) return;
     this.#last.delete(holder.name);
-    if (got === asked) return;
+    if (got === asked) {
+      this.failures?.forget(cause.for);
+      return;
+    }
     this.failures?.record(grant, cause);
     const short = { device, kind, vectors: asked, got };
     this.#tracer.emit("irq_grant_short", { ...short, ...shortageArgs(cause) });
