@@ -56,10 +56,6 @@ export class VirqfdSlot {
     this.#workqueueNs = workqueueNs;
   }
 
-  get active(): boolean {
-    return this.#virqfd !== null;
-  }
-
   /** vfio_virqfd_enable: the descriptor is judged before the slot is. */
   enable(fd: number, fds: EventfdLookup): number {
     const ctx = fds.eventfdGet(fd);
