@@ -23,6 +23,9 @@ export class OpenLoopLoad {
   #queues = 0;
   #turn = 0;
   #gapNs = Number.POSITIVE_INFINITY;
+  #stormGapNs = Number.POSITIVE_INFINITY;
+  /** When the load began: storms are timed from here. */
+  #startNs = 0;
   #nextAt = Number.POSITIVE_INFINITY;
 
   /** `name` names the random stream: the device's name. */
@@ -30,6 +33,7 @@ export class OpenLoopLoad {
     this.#load = load.arrivals === "poisson" || load.arrivals === "fixed" ? load : null;
     this.#env = env;
     this.#random = env.random(`load:${name}`);
+    this.#startNs = env.clock.now();
     this.#plan();
   }
 
@@ -52,7 +56,7 @@ export class OpenLoopLoad {
       const at = this.#nextAt;
       const queue = this.#nextQueue();
       // Ahead of the interrupt: what it triggers may stop the load or change the queues.
-      this.#nextAt = at + this.#gap();
+      this.#nextAt = this.#after(at);
       target.loadInterrupt(queue, at);
     }
     return this.#nextAt;
@@ -60,15 +64,36 @@ export class OpenLoopLoad {
 
   #plan(): void {
     const load = this.#load;
-    const streams = load?.per === "queue" ? this.#queues : 1;
-    const rate = load === null || this.#queues === 0 ? 0 : load.rate * streams;
-    this.#gapNs = 1e9 / rate;
-    this.#nextAt = rate > 0 ? this.#env!.clock.now() + this.#gap() : Number.POSITIVE_INFINITY;
+    const streams = this.#queues > 0 && load?.per === "queue" ? this.#queues : 1;
+    const gapNs = (rate: number): number => 1e9 / (rate * streams);
+    this.#gapNs = load === null ? Infinity : gapNs(load.rate);
+    this.#stormGapNs = load?.storm === undefined ? Infinity : gapNs(load.storm.rate);
+    const silent = load === null || this.#queues === 0;
+    this.#nextAt = silent ? Infinity : this.#after(this.#env!.clock.now());
   }
 
-  #gap(): number {
-    if (this.#load?.arrivals === "fixed") return this.#gapNs;
-    return this.#random!.nextExponential(this.#gapNs);
+  /**
+   * The arrival after time `at`. Where a storm begins or ends the gap is drawn anew, which is exact
+   * for a Poisson stream since it has no memory.
+   */
+  #after(at: number): number {
+    const storm = this.#load?.storm;
+    if (storm === undefined) return at + this.#gap(this.#gapNs);
+    let from = at;
+    for (;;) {
+      const sinceNs = (from - this.#startNs) % storm.every;
+      const raging = sinceNs < storm.for;
+      const changeNs = from + (raging ? storm.for : storm.every) - sinceNs;
+      const next = from + this.#gap(raging ? this.#stormGapNs : this.#gapNs);
+      if (next < changeNs) return next;
+      // A rounded boundary may lie where we are: time has to pass.
+      from = Math.max(changeNs, from + 1);
+    }
+  }
+
+  #gap(meanNs: number): number {
+    if (this.#load?.arrivals === "fixed" || meanNs === Infinity) return meanNs;
+    return this.#random!.nextExponential(meanNs);
   }
 
   #nextQueue(): number {

@@ -263,7 +263,7 @@ function expandWorkload(
   path: Path,
   report: Report,
 ): WorkloadSpec {
-  const { rate, depth, per = "queue" } = entry ?? {};
+  const { rate, depth, storm, per = "queue" } = entry ?? {};
   const arrivals =
     entry?.arrivals ?? (rate !== undefined ? "poisson" : depth !== undefined ? "closed" : "none");
   const open = arrivals === "poisson" || arrivals === "fixed";
@@ -282,5 +282,14 @@ function expandWorkload(
     const message = `${arrivals} arrivals have no depth`;
     report({ path: [...path, "depth"], message, hint: "use arrivals: closed" });
   }
-  return { arrivals, rate: rate ?? 0, per, depth: depth ?? 1 };
+  if (storm !== undefined && !open) {
+    const message = `${arrivals} arrivals know no storm`;
+    report({ path: [...path, "storm"], message, hint: "use arrivals: poisson or fixed" });
+  }
+  if (storm !== undefined && !(storm.rate > 0 && storm.for > 0 && storm.for < storm.every)) {
+    const hint = "storm: { every: 100ms, for: 5ms, rate: 500k/s }";
+    const message = "a storm has a rate and lasts, but not from one to the next";
+    report({ path: [...path, "storm"], message, hint });
+  }
+  return { arrivals, rate: rate ?? 0, per, depth: depth ?? 1, ...(storm && { storm }) };
 }

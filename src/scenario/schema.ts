@@ -119,6 +119,8 @@ const device = z.strictObject({
   retention: retention.optional(),
 });
 
+const storm = z.strictObject({ every: duration, for: duration, rate });
+
 const workload = z.strictObject({
   arrivals: z
     .enum(["poisson", "fixed", "closed", "none"])
@@ -131,6 +133,9 @@ const workload = z.strictObject({
   rate: rate.optional(),
   per: z.enum(["queue", "device"]).default("queue"),
   depth: z.int().min(1).max(1024).optional(),
+  storm: storm.optional().meta({
+    description: "Of open loops: every so often, for a while, the rate is another one.",
+  }),
 });
 
 const timelineEntry = z.strictObject({
@@ -149,6 +154,7 @@ const timelineEntry = z.strictObject({
     "cpu-online",
     "io-start",
     "io-stop",
+    "msi-over-msix",
   ]),
   to: z.enum(["intx", "msi", "msix"]).optional().meta({ description: "Of `mode`: which one." }),
   cpu: z

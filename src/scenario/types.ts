@@ -158,6 +158,15 @@ export interface WorkloadSpec {
   readonly per: "queue" | "device";
   /** Commands under way on each queue (closed loop). */
   readonly depth: number;
+  /** Every so often, from when the load begins, the rate is another one for a while (open loop). */
+  readonly storm?: StormSpec;
+}
+
+/** Times in ns; the rate is counted as the workload's own is. */
+export interface StormSpec {
+  readonly every: number;
+  readonly for: number;
+  readonly rate: number;
 }
 
 export type TimelineAction =
@@ -173,7 +182,9 @@ export type TimelineAction =
   | "cpu-offline"
   | "cpu-online"
   | "io-start"
-  | "io-stop";
+  | "io-stop"
+  /** Config space by hand: MSI on while MSI-X is on, then both off. */
+  | "msi-over-msix";
 
 export interface TimelineEntry {
   readonly at: number;

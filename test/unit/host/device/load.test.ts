@@ -42,6 +42,24 @@ test("fixed arrivals come at their rate on each queue, in turn", () => {
   expect(arrivals.queues).toEqual([0, 1, 2, 3, 0, 1, 2, 3]);
 });
 
+test("a storm has its own rate, from its first nanosecond to its last", () => {
+  const storm = { every: 10_000, for: 2_000, rate: 2_000_000 };
+  const { generator, arrivals } = started({ ...FIXED, rate: 250_000, storm }, 1);
+  runUntil(generator, arrivals, 20_000);
+  const first = [500, 1000, 1500, 6000];
+  expect(arrivals.at).toEqual([...first, ...first.map((at) => 10_000 + at)]);
+});
+
+test("storms bring as many Poisson arrivals as their rate says, and the calm the rest", () => {
+  const storm = { every: 1e6, for: 1e5, rate: 1_000_000 };
+  const load = { arrivals: "poisson", rate: 10_000, per: "device", depth: 1, storm } as const;
+  const { generator, arrivals } = started(load, 3);
+  runUntil(generator, arrivals, 1e9);
+  const inStorm = arrivals.at.filter((at) => at % 1e6 < 1e5).length;
+  expect(inStorm / 1e5).toBeCloseTo(1, 1);
+  expect((arrivals.at.length - inStorm) / 9e3).toBeCloseTo(1, 1);
+});
+
 test("a rate per device does not grow with the queues", () => {
   const { generator, arrivals } = started({ ...FIXED, per: "device" }, 4);
   runUntil(generator, arrivals, 4_000);
