@@ -8,9 +8,9 @@ const IRR_WORDS = 8;
 type RequestPort = Pick<GuestPort, "interrupts" | "posted" | "apic" | "shape">;
 
 /**
- * Requests come from KVM (interrupt queue, and request bits where that was full), from devices whose
- * interrupts are posted, and from the VMM in this thread. They wait in the IRR until the vCPUs take interrupts; a request for a vector
- * that waits already merges with it.
+ * Requests come from KVM (interrupt queue, and request bits where that was full), from devices
+ * whose interrupts are posted, and from the VMM in this thread. They wait in the IRR until the
+ * vCPUs take interrupts; a request for a vector that waits already merges with it.
  */
 export class LocalApics {
   readonly vcpus: number;
@@ -46,8 +46,8 @@ export class LocalApics {
   }
 
   /**
-   * The one request there is, past the IRR: nothing else waits and one way from the host has exactly
-   * one; else NOT_SINGLE, and nothing has changed. Hot path.
+   * The one request there is, past the IRR: nothing else waits and one of the host's ways has
+   * exactly one; else NOT_SINGLE, and nothing has changed. Hot path.
    */
   takeSingle(): number {
     if (this.waiting !== 0) return NOT_SINGLE;

@@ -5,7 +5,7 @@ import type { Scenario } from "../../src/scenario/types.ts";
 export interface SmallRun {
   readonly seed?: number;
   readonly kernel?: "linux-6.1" | "linux-6.12";
-  readonly path?: "irqfd" | "userspace";
+  readonly path?: "irqfd" | "posted" | "userspace";
   readonly guests?: number;
   readonly vectors?: number;
   readonly vcpus?: number;

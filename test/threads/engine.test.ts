@@ -54,6 +54,16 @@ test("the userspace path and spinning workers deliver as well", async () => {
   expect(delivered(result)).toBeGreaterThan(100);
 });
 
+for (const wait of ["spin", "park", "adaptive"]) {
+  test(`posted interrupts reach a vCPU whose thread waits by ${wait}`, async () => {
+    const small: SmallRun = { guests: 1, path: "posted", run: { wait } };
+    const result = await runLongEnough(small, 500, (done) => delivered(done) > 100);
+    expect(delivered(result)).toBeGreaterThan(100);
+    const stages = result.latency.stages.map(({ stage }) => stage);
+    expect(stages).toContain("posted->woken");
+  });
+}
+
 test("a guest that kills itself is told to the host, the other goes on", async () => {
   const both = threads({ guests: 2, duration: "800ms" });
   const [g0, g1] = both.guests;

@@ -40,7 +40,7 @@ describe("the same seed", () => {
 
 describe("a whole life (boot, INTx, MSI-X, reboot, crash) adds up", () => {
   for (const kernel of ["linux-6.1", "linux-6.12"] as const) {
-    for (const path of ["irqfd", "userspace"] as const) {
+    for (const path of ["irqfd", "posted", "userspace"] as const) {
       for (const vmmVersion of ["7.2", "10.0", "11.1"]) {
         test(`on ${kernel} through ${path} under QEMU ${vmmVersion}`, async () => {
           const small = { kernel, path, vmmVersion, timeline: LIFE, duration: "2s" };

@@ -15,10 +15,12 @@ function setUp(vcpus = 2) {
   const ring = { slots: 2, slotBytes: 64 };
   const shape = { eventfds: 1, doorbells: 0, vcpus, rows: 1, fateDoubles: 0, ring };
   const memory = createBorder(shape);
-  const lapics = new LocalApics(guestPort(memory, shape, NOBODY));
+  const port = guestPort(memory, shape, NOBODY);
+  const lapics = new LocalApics(port);
   const out = new Int32Array(vcpus * 256);
   return {
     host: hostPort(memory, shape, NOBODY),
+    port,
     lapics,
     taken: (): number[] => [...out.subarray(0, lapics.take(out))],
     merged: (): number[] => [...lapics.merged.subarray(0, lapics.mergedCount)],
@@ -191,4 +193,51 @@ describe("what finds the queue full", () => {
     expect(merged()).toHaveLength(1280);
     expect(taken()).toHaveLength(256);
   });
+});
+
+describe("posted interrupts", () => {
+  function posted() {
+    const { host, lapics, ...rest } = setUp();
+    const post = (vcpu: number, vector: number): void => {
+      host.posted.use(vcpu, vector);
+      host.posted.post(vcpu, vector);
+    };
+    return { host, lapics, post, ...rest };
+  }
+
+  test("are pending, collected and taken as others are, the highest vector first", () => {
+    const { host, lapics, post, taken } = posted();
+    post(0, 0x41);
+    expect(lapics.pending()).toBe(true);
+    post(0, 0x51);
+    requestInterrupt(host, 0, 0x49);
+    expect([lapics.collect(), lapics.waiting, lapics.mergedCount]).toEqual([3, 3, 0]);
+    expect(taken()).toEqual([0x51, 0x49, 0x41]);
+    expect(lapics.pending()).toBe(false);
+  });
+
+  test("merge with what waits in the IRR", () => {
+    const { host, lapics, post, taken, merged } = posted();
+    requestInterrupt(host, 1, 0x41);
+    lapics.collect();
+    post(1, 0x41);
+    lapics.collect();
+    expect([merged(), taken()]).toEqual([[0x141], [0x141]]);
+  });
+
+  test("go past the IRR one by one while the vCPUs poll, unless another waits there", () => {
+    const { lapics, post, taken } = setUpPolling();
+    post(1, 0x41);
+    expect(lapics.takeSingle()).toBe(0x141);
+    lapics.request(0, 0x33);
+    post(1, 0x41);
+    expect([lapics.takeSingle(), lapics.collect()]).toEqual([-1, 1]);
+    expect(taken()).toEqual([0x141, 0x33]);
+  });
+
+  function setUpPolling() {
+    const all = posted();
+    all.port.posted.poll();
+    return all;
+  }
 });

@@ -3,6 +3,7 @@ import { LatencyHistogram } from "../../../../src/measure/histogram.ts";
 import {
   MOMENTS,
   mergeSamples,
+  NOT_HANDLED,
   STAGES,
   StageRecorder,
   summariseStages,
@@ -12,7 +13,20 @@ const summary = (recorder: StageRecorder) => summariseStages(mergeSamples([recor
 
 test("the stages follow each other from moment to moment, and total spans them all", () => {
   const between = MOMENTS.slice(1).map((moment, i) => `${MOMENTS[i]}->${moment}`);
-  expect(STAGES).toEqual([...between, "total"]);
+  const posted = ["raised->posted", "posted->woken"];
+  expect(STAGES.filter((stage) => !posted.includes(stage))).toEqual([...between, "total"]);
+});
+
+test("a posted interrupt has two stages where others have three, and the same total", () => {
+  const recorder = new StageRecorder(true);
+  recorder.record(Float64Array.of(1_000, NOT_HANDLED, 1_003, 1_007, 1_015, 1_031));
+  expect(summary(recorder).map(({ stage, max }) => [stage, max])).toEqual([
+    ["raised->posted", 3],
+    ["posted->woken", 4],
+    ["woken->injected", 8],
+    ["injected->isr", 16],
+    ["total", 31],
+  ]);
 });
 
 test("each stage is the time between its two moments", () => {
