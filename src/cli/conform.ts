@@ -4,10 +4,9 @@ import { Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";
 import type { ConformResult } from "../conform/conform.ts";
-import type { CreateVmm } from "../conform/vmm/machine.ts";
+import type { Sides } from "../conform/file-worker.ts";
 import { canonicalJson } from "../report/json.ts";
 import { clip } from "../report/table.ts";
-import type { CreateHost } from "../run/contract.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
 import { layersText } from "./layers-text.ts";
 import type { AddCommand } from "./program.ts";
@@ -22,7 +21,7 @@ interface ConformFlags {
   readonly verbose?: boolean;
 }
 
-export function conformText({ totals, divergences }: ConformResult): string {
+export function conformText({ totals, divergences, notCompared }: ConformResult): string {
   const lines: string[] = [];
   for (const { file, line, op, field, expected, got } of divergences.slice(0, DIVERGENCES_SHOWN)) {
     lines.push(clip(`${file}:${line}: ${op}`, WIDTH));
@@ -36,17 +35,32 @@ export function conformText({ totals, divergences }: ConformResult): string {
   const found =
     totals.divergences === 1 ? "1 divergence" : `${formatCount(totals.divergences)} divergences`;
   lines.push(`${formatCount(scripts)} recordings, ${formatCount(ops)} operations: ${found}`);
+  if (notCompared !== undefined) lines.push(...notComparedLines(notCompared));
   return `${lines.join("\n")}\n`;
+}
+
+/** Why writes of guests were not compared, with how many there are and the first of them. */
+function notComparedLines(found: NonNullable<ConformResult["notCompared"]>): string[] {
+  const reasons = new Map<string, { writes: number; first: string }>();
+  for (const { why, writes, file, line } of found) {
+    const known = reasons.get(why);
+    const first = known?.first ?? `${file.split(/[\\/]/).at(-1)}:${line}`;
+    reasons.set(why, { writes: (known?.writes ?? 0) + writes, first });
+  }
+  const total = found.reduce((sum, { writes }) => sum + writes, 0);
+  const lines = [`${formatCount(total)} writes of guests were not compared:`];
+  for (const [why, { writes, first }] of reasons) {
+    lines.push(clip(`  ${formatCount(writes).padStart(7)}  ${why}`, WIDTH), `           ${first}`);
+  }
+  return lines;
 }
 
 function plain(value: unknown): string {
   return value === undefined ? "nothing" : JSON.stringify(value);
 }
 
-async function loadSides(): Promise<{ createHost: CreateHost; createVmm: CreateVmm }> {
-  const { loadHost, loadVmm } = await import("../run/entries.ts");
-  const [{ createHost }, { createVmm }] = await Promise.all([loadHost(), loadVmm<CreateVmm>()]);
-  return { createHost, createVmm };
+async function loadSides(): Promise<Sides> {
+  return (await import("../conform/file-worker.ts")).loadSides();
 }
 
 /** On threads where there is enough to do. */

@@ -3,6 +3,9 @@ import { dirname, join } from "node:path";
 import type { CreateHost } from "../run/contract.ts";
 import { type Divergence, differences, type Exemption } from "./compare.ts";
 import { exemptionOf, findRecordings, readText, readTextIfPresent } from "./files.ts";
+import type { NotCompared } from "./guest/bus.ts";
+import { conformGuestRecording } from "./guest/conform.ts";
+import type { CreateReplayGuest } from "./guest/machine.ts";
 import type { LayerRow } from "./layers.ts";
 import { LeakedState } from "./leaked-state.ts";
 import { type RecordingName, recordingName } from "./recorded-machine.ts";
@@ -19,6 +22,8 @@ export interface ConformOptions {
   readonly createHost: CreateHost;
   /** For recordings of VMMs, which are left out without it. */
   readonly createVmm?: CreateVmm;
+  /** For what guests wrote in recordings of VMMs, which is left out without it. */
+  readonly createReplayGuest?: CreateReplayGuest;
   /** Only recordings of this kernel: `linux-6.1` or `linux-6.12`. */
   readonly kernel?: string;
 }
@@ -29,8 +34,12 @@ export interface ConformResult {
     /** Operations whose answers were compared. */
     readonly ops: number;
     readonly divergences: number;
+    /** Writes of recorded guests that were not compared; left out if there are none. */
+    readonly notCompared?: number;
   };
   readonly divergences: readonly Divergence[];
+  /** Those writes, by recording and reason. */
+  readonly notCompared?: readonly NotCompared[];
 }
 
 /** What became of one recording. */
@@ -38,6 +47,7 @@ export interface FileConformance {
   /** Operations whose answers were compared. */
   readonly ops: number;
   readonly divergences: readonly Divergence[];
+  readonly notCompared?: readonly NotCompared[];
 }
 
 /** Scripts that ran before many recordings, by path: parsed once. */
@@ -61,7 +71,10 @@ export function conformResult(files: readonly (FileConformance | null)[]): Confo
   const divergences = compared.flatMap((file) => file.divergences);
   const ops = compared.reduce((sum, file) => sum + file.ops, 0);
   const totals = { scripts: compared.length, ops, divergences: divergences.length };
-  return { totals, divergences };
+  const notCompared = compared.flatMap((file) => file.notCompared ?? []);
+  if (notCompared.length === 0) return { totals, divergences };
+  const writes = notCompared.reduce((sum, found) => sum + found.writes, 0);
+  return { totals: { ...totals, notCompared: writes }, divergences, notCompared };
 }
 
 /** A recording in layers, and the numbers that it comes to. */
@@ -93,12 +106,26 @@ export function conformFile(
   if (isVmmRecording(path)) {
     const isLeftOut = kernel !== undefined && kernel !== recordedKernel(path);
     if (createVmm === undefined || isLeftOut) return null;
-    return conformVmmRecording(path, { createHost, createVmm });
+    const vmm = conformVmmRecording(path, { createHost, createVmm });
+    const { createReplayGuest } = options;
+    return createReplayGuest === undefined ? vmm : withGuest(path, vmm, createReplayGuest);
   }
   if (isIoctlLog(path)) return conformLog(path, options);
   const name = recordingName(path);
   if (kernel !== undefined && kernel !== name.machine.host.kernel) return null;
   return conformRecording(path, name, options, scripts);
+}
+
+/** The guest's layer on top of the VMM's. */
+function withGuest(
+  path: string,
+  vmm: FileConformance,
+  createReplayGuest: CreateReplayGuest,
+): FileConformance {
+  const guest = conformGuestRecording(path, createReplayGuest);
+  const divergences = [...vmm.divergences, ...guest.divergences];
+  divergences.sort((a, b) => a.line - b.line);
+  return { ops: vmm.ops + guest.ops, divergences, notCompared: guest.notCompared };
 }
 
 function readRecording(path: string, name: RecordingName): RecordedOp[] {

@@ -1,8 +1,9 @@
 /** A worker thread's part of a comparison: one recording a task. */
 import { type InputPlace, UsageError } from "../base/errors.ts";
 import type { CreateHost } from "../run/contract.ts";
-import { loadHost, loadVmm } from "../run/entries.ts";
+import { loadHost, loadReplayGuest, loadVmm } from "../run/entries.ts";
 import { conformFile, type FileConformance, type ScriptCache } from "./conform.ts";
+import type { CreateReplayGuest } from "./guest/machine.ts";
 import type { CreateVmm } from "./vmm/machine.ts";
 
 export interface FileTask {
@@ -15,17 +16,23 @@ export type FileOutcome =
   | { readonly done: FileConformance | null }
   | { readonly wrong: { message: string; place: InputPlace; hint: string | undefined } };
 
-interface Sides {
+export interface Sides {
   readonly createHost: CreateHost;
   readonly createVmm: CreateVmm;
+  readonly createReplayGuest: CreateReplayGuest;
 }
 
 const scripts: ScriptCache = new Map();
 let sides: Promise<Sides> | null = null;
 
-async function loadSides(): Promise<Sides> {
-  const [{ createHost }, { createVmm }] = await Promise.all([loadHost(), loadVmm<CreateVmm>()]);
-  return { createHost, createVmm };
+/** The models of this package. */
+export async function loadSides(): Promise<Sides> {
+  const [{ createHost }, { createVmm }, { createReplayGuest }] = await Promise.all([
+    loadHost(),
+    loadVmm<CreateVmm>(),
+    loadReplayGuest<CreateReplayGuest>(),
+  ]);
+  return { createHost, createVmm, createReplayGuest };
 }
 
 /** What piscina calls. */

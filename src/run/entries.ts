@@ -26,3 +26,8 @@ export async function loadGuest(): Promise<{ createGuest: CreateGuest }> {
 export async function loadVmm<T>(): Promise<{ createVmm: T }> {
   return (await import(entry("guest/vmm/create").href)) as { createVmm: T };
 }
+
+/** A guest's kernel and drivers without a VMM beneath them; `T` as for `loadVmm`. */
+export async function loadReplayGuest<T>(): Promise<{ createReplayGuest: T }> {
+  return (await import(entry("guest/kernel/replay").href)) as { createReplayGuest: T };
+}

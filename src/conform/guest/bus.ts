@@ -51,9 +51,9 @@ export class ComparingBus implements GuestBus {
     this.#images = images;
     this.isRemapped = isRemapped;
     this.choices = {
-      slot: (device, vector) => this.#tape(device)?.slot(vector) ?? null,
-      entry: (device, vector) => this.#tape(device)?.entry(vector) ?? null,
-      isMoveBusy: (device, vector) => this.#tape(device)?.maskPurpose(vector) === "busy",
+      slot: (device, vector) => this.tape(device)?.slot(vector) ?? null,
+      entry: (device, vector) => this.tape(device)?.entry(vector) ?? null,
+      isMoveBusy: (device, vector) => this.tape(device)?.maskPurpose(vector) === "busy",
     };
   }
 
@@ -76,17 +76,20 @@ export class ComparingBus implements GuestBus {
     return this.#lost.has(device) ? null : (this.#tapes.get(device) ?? null);
   }
 
-  #tape(device: string): Tape | null {
-    return this.tape(device);
-  }
-
   /** The rest of the segment, and everything until the next reset, cannot be foretold. */
   lose(device: string, why: string): void {
     if (!this.#lost.has(device)) this.#lost.set(device, why);
   }
 
-  get isFresh(): boolean {
-    return this.#isFresh;
+  /** The write that comes next is what tells which call of a driver it belongs to. */
+  told(device: string): void {
+    const next = this.#tapes.get(device)?.peek();
+    if (next === null || next === undefined) return;
+    this.#leaveOut(
+      [next],
+      "the first write of a call by a driver that is followed: it tells the call",
+    );
+    this.compared--;
   }
 
   end(): void {

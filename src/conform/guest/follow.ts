@@ -22,14 +22,10 @@ import type { ConfigWrite, RecordedWrite, TableWrite } from "./writes.ts";
 const CONTROL = 12;
 const MSIX_ON = PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL;
 
-/** Does what the driver did next; false if nobody can tell what that was. */
-export function* follow(tape: Tape, driver: FollowedCalls): Process<boolean> {
+/** What the driver called next; null if nobody can tell. */
+export function followedCall(tape: Tape, driver: FollowedCalls): Process | null {
   const next = tape.peek()!;
-  const call =
-    next.kind === "table" ? tableCall(tape, next, driver) : configCall(tape, next, driver);
-  if (call === null) return false;
-  yield* call;
-  return true;
+  return next.kind === "table" ? tableCall(tape, next, driver) : configCall(tape, next, driver);
 }
 
 function tableCall(tape: Tape, next: TableWrite, driver: FollowedCalls): Process | null {

@@ -6,7 +6,7 @@ import type { Process } from "../../time/process.ts";
 import { Scheduler, type Task } from "../../time/scheduler.ts";
 import { VirtualClock } from "../../time/virtual-clock.ts";
 import type { ComparingBus } from "./bus.ts";
-import { follow } from "./follow.ts";
+import { followedCall } from "./follow.ts";
 import type { DriverKind } from "./image.ts";
 import type { CreateReplayGuest, ReplayedGuest } from "./machine.ts";
 import type { GuestAction } from "./notes.ts";
@@ -124,8 +124,14 @@ export class GuestPlayer {
   *#step(device: string, tape: Tape): Process {
     if (yield* this.#bus.takeInterrupt(device, tape)) return;
     const driver = this.#guest.followed(device);
-    if (driver === null || (yield* follow(tape, driver))) return;
-    this.#bus.lose(device, "a driver that is not modelled did what its first write does not tell");
+    if (driver === null) return;
+    const call = followedCall(tape, driver);
+    if (call === null) {
+      this.#bus.lose(device, "a driver that is followed did what its first write does not tell");
+      return;
+    }
+    this.#bus.told(device);
+    yield* call;
   }
 
   *#perform(actions: readonly GuestAction[]): Process {

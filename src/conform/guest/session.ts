@@ -52,7 +52,10 @@ export class Sessions {
   }
 
   #take(line: RecordedLine): void {
-    if (line.op === "note") return this.#note(line);
+    if (line.op === "note") {
+      this.#note(line);
+      return;
+    }
     if (line.op === "get_device_fd" && line.dev !== undefined && this.#open !== null) {
       this.#plugged.add(line.dev);
     }
