@@ -112,9 +112,9 @@ export class DeviceMeter {
   }
 
   /** `n` tokens that were in an eventfd came back: the kernel read its counter. */
-  tookBack(row: number, n: number): void {
+  tookBack(row: number, n: number, fate: Fate = "coalesced-eventfd"): void {
     this.#store.sent[row]! -= n;
-    this.#store.fates.count(row, FATE["coalesced-eventfd"], n);
+    this.#store.fates.count(row, FATE[fate], n);
   }
 
   /** A token merged with an older one, whose stamps go on. */

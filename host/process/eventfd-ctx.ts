@@ -67,7 +67,15 @@ export class EventfdCtx {
     assert(this.#open, `eventfd slot ${this.slot}: closed twice`);
     this.#open = false;
     for (const listener of [...this.#listeners]) listener.hangup();
+    this.#dropCount();
     this.put();
+  }
+
+  /** What was signalled after userspace had read for the last time, nobody will read. */
+  #dropCount(): void {
+    if (this.#counted <= 0) return;
+    const rest = Math.min(this.#home.eventfds.read(this.slot), this.#counted);
+    if (rest > 0) this.#countedMeter?.tookBack(this.#countedRow, rest, "dropped-closed");
   }
 
   /** True if a read or poll would find a count. */

@@ -33,11 +33,11 @@ export class CloudHypervisorBoard implements Board {
   readonly pins: MsiGroup;
   readonly #kvm: KvmClient;
 
-  constructor(ctx: VmmContext, manager: MsiManager, pins: MsiGroup) {
+  constructor(ctx: VmmContext, kvm: KvmClient, manager: MsiManager, pins: MsiGroup) {
     this.ctx = ctx;
+    this.#kvm = kvm;
     this.manager = manager;
     this.pins = pins;
-    this.#kvm = manager.kvm;
   }
 
   *realize(fn: PlannedFunction): Process<AssignedDevice> {
@@ -76,13 +76,10 @@ export function cloudHypervisor(spec: GuestSpec): VmmModel {
     startsIn: "kernel",
     reboot: "rebuild",
     *powerOn(ctx: VmmContext): Process<Board> {
-      const manager = new MsiManager(
-        ctx,
-        yield* KvmClient.open(ctx, "split"),
-        cloudHypervisorProfile(spec),
-      );
+      const kvm = yield* KvmClient.open(ctx, "split");
+      const manager = new MsiManager(ctx, kvm, cloudHypervisorProfile(spec));
       const pins = yield* MsiGroup.create(manager, IOAPIC_PINS, () => -1);
-      return new CloudHypervisorBoard(ctx, manager, pins);
+      return new CloudHypervisorBoard(ctx, kvm, manager, pins);
     },
   };
 }

@@ -18,17 +18,20 @@ interface RoutingEntry {
   readonly masked: boolean;
 }
 
+/** What it needs of a KVM virtual machine. */
+export type RoutedVm = Pick<KvmClient, "setRouting" | "assignIrqfd" | "deassignIrqfd">;
+
 /** Routes and GSIs of one VM. */
 export class MsiManager {
-  readonly ctx: VmmContext;
-  readonly kvm: KvmClient;
+  readonly ctx: Pick<VmmContext, "events">;
+  readonly kvm: RoutedVm;
   readonly profile: CloudHypervisorProfile;
   readonly #routes = new Map<number, RoutingEntry>();
   /** The pins' numbers come first; a number is used by the same vector for good. */
   #nextGsi = IOAPIC_PINS;
   readonly #freeGsis: number[] = [];
 
-  constructor(ctx: VmmContext, kvm: KvmClient, profile: CloudHypervisorProfile) {
+  constructor(ctx: MsiManager["ctx"], kvm: RoutedVm, profile: CloudHypervisorProfile) {
     this.ctx = ctx;
     this.kvm = kvm;
     this.profile = profile;

@@ -1,4 +1,4 @@
-/** What the parts of one VMM process share, and what its devices and its board are to its machine. */
+/** What the parts of a VMM process share; what devices and board are to its machine. */
 import type { DeviceRows } from "../../../src/measure/rows.ts";
 import type { GuestPlan, MachineEnv } from "../../../src/run/contract.ts";
 import type { DeviceSpec } from "../../../src/scenario/types.ts";

@@ -108,12 +108,12 @@ export class VmmMachine implements VirtualMachine, MainLoopSink {
 
   /** Whatever is open is closed; devices before the eventfds they signal. */
   *#end(fate: number): Process {
-    const devices = [...this.#devices.values()];
-    this.#devices.clear();
-    for (const { fd } of devices) yield* this.#sys.close(fd);
+    // Until they are closed, tokens may still come for them.
+    for (const { fd } of this.#devices.values()) yield* this.#sys.close(fd);
     yield* this.#board?.close() ?? nothing();
     this.#board = null;
-    for (const device of devices) device.settle(fate);
+    for (const device of this.#devices.values()) device.settle(fate);
+    this.#devices.clear();
     this.#loop.settle(fate);
     yield* this.#ctx.events.closeAll();
   }
@@ -136,8 +136,8 @@ export class VmmMachine implements VirtualMachine, MainLoopSink {
     const device = this.#devices.get(index);
     if (device === undefined) return;
     yield* device.release();
-    this.#devices.delete(index);
     yield* this.#sys.close(device.fd);
+    this.#devices.delete(index);
     device.settle(RESET);
   }
 

@@ -1,4 +1,4 @@
-/** GSI routes of a VMM that leaves IOAPIC and PICs to the kernel: the legacy pins, then messages. */
+/** GSI routes of a VMM that leaves IOAPIC and PICs to the kernel: legacy pins, then messages. */
 import { ENOSPC } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
 import type { KvmRoute } from "../../../src/uapi/kvm.ts";

@@ -62,6 +62,8 @@ export class FakeHost {
   readonly verdicts: { begins: string; ret: number }[] = [];
   /** Irqs the kernel would have allocated, over all enables. */
   allocations = 0;
+  /** Routes in all KVM_SET_GSI_ROUTING together. */
+  routesTold = 0;
   readonly #device: FakeDevice;
   readonly #sender: MessageSender;
   readonly #receiver: MessageReceiver;
@@ -299,7 +301,10 @@ export class FakeHost {
   /** Logs what changed, as the recordings do. */
   #setRouting(arg: Uint8Array): number {
     const routes = new Map<number, string>();
-    for (const route of decodeRouting(arg)!) {
+    const told = decodeRouting(arg);
+    if (told === null) return -EINVAL;
+    this.routesTold += told.length;
+    for (const route of told) {
       if (route.type === "msi") {
         routes.set(route.gsi, `${route.gsi}:${hex(route.addressLo)}:${hex(route.data)}`);
       }

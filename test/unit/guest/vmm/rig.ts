@@ -1,4 +1,4 @@
-/** A QEMU process on a virtual clock, its fake host, and hands for the guest. */
+/** A VMM process on a virtual clock, its fake host, and hands for the guest. */
 import { createVmm } from "../../../../guest/vmm/create.ts";
 import type { VirtualFunction, VirtualMachine } from "../../../../guest/vmm/types.ts";
 import { Prng } from "../../../../src/base/prng.ts";
@@ -18,6 +18,9 @@ import { type FakeDevice, FakeHost } from "./fake-host.ts";
 const NOBODY = () => ({ wake: () => {} });
 
 export interface RigOptions extends Partial<FakeDevice> {
+  readonly vmm?: GuestSpec["vmm"];
+  /** Devices of the VM, all alike; default: one. */
+  readonly functions?: number;
   readonly version?: GuestSpec["vmmVersion"];
   readonly path?: GuestSpec["path"];
   readonly vcpus?: number;
@@ -117,44 +120,54 @@ export function createRig(options: RigOptions = {}): Rig {
 }
 
 function planFor(options: RigOptions, device: FakeDevice): GuestPlan {
+  const { vmm = "qemu", functions = 1 } = options;
+  const names = Array.from({ length: functions }, (_, i) => `nvme${i}`);
   const spec: GuestSpec = {
     name: "g1",
-    vmm: "qemu",
-    vmmVersion: options.version ?? "10.0",
+    vmm,
+    vmmVersion: options.version ?? (vmm === "qemu" ? "10.0" : "main"),
     vcpus: options.vcpus ?? 2,
-    devices: ["nvme0"],
+    devices: names,
     driver: "nvme",
-    path: options.path ?? "irqfd",
+    path: options.path ?? (vmm === "dpdk" ? "userspace" : "irqfd"),
     workload: { arrivals: "none", rate: 0, per: "queue", depth: 1 },
     timeline: [],
   } as GuestSpec;
   const { msixVectors, msiVectors } = device;
-  const devices = [{ name: "nvme0", model: "nvme" as const, msixVectors, msiVectors }];
-  const rows = layoutRows([{ name: "nvme0", msi: msiVectors, msix: msixVectors }]);
-  return { spec, devices, rows, doorbells: [{ base: 0, count: 8 }], stages: "full" } as GuestPlan;
+  const devices = names.map((name) => ({
+    name,
+    model: "nvme" as const,
+    msixVectors,
+    msiVectors,
+  }));
+  const rows = layoutRows(names.map((name) => ({ name, msi: msiVectors, msix: msixVectors })));
+  const doorbells = names.map((_, i) => ({ base: 8 * i, count: 8 }));
+  return { spec, devices, rows, doorbells, stages: "full" } as GuestPlan;
 }
 
 /** What a guest kernel writes. */
 export class Hands {
   readonly #rig: Rig;
+  readonly #fn: VirtualFunction;
   readonly #table: number;
   readonly #msixCap: number;
 
-  constructor(rig: Rig, table = 0x2000, msixCap = 0x70) {
+  constructor(rig: Rig, table = 0x2000, msixCap = 0x70, fn = rig.fn) {
     this.#rig = rig;
+    this.#fn = fn;
     this.#table = table;
     this.#msixCap = msixCap;
   }
 
   /** Message Control: bit 15 enables, bit 14 masks the function. */
   control(value: number): void {
-    const { vm, fn } = this.#rig;
-    this.#rig.run(vm.configWrite(fn, this.#msixCap + 2, 2, value));
+    const { vm } = this.#rig;
+    this.#rig.run(vm.configWrite(this.#fn, this.#msixCap + 2, 2, value));
   }
 
   entry(vector: number, field: 0 | 4 | 8 | 12, value: number): void {
-    const { vm, fn } = this.#rig;
-    this.#rig.run(vm.mmioWrite(fn, 0, this.#table + 16 * vector + field, 4, value));
+    const { vm } = this.#rig;
+    this.#rig.run(vm.mmioWrite(this.#fn, 0, this.#table + 16 * vector + field, 4, value));
   }
 
   message(vector: number, vcpu: number, data: number): void {

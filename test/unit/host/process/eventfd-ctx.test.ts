@@ -94,6 +94,26 @@ describe("EventfdCtx", () => {
     expect(meter.row("msix", 0)).toBe(1);
   });
 
+  it("drops, once, what came between userspace's last read and the close", () => {
+    const { ctx, home, meter, fates } = setUp();
+    ctx.get();
+    for (let i = 0; i < 3; i++) ctx.signal(1, meter);
+    expect(home.eventfds.read(3)).toBe(3);
+    for (let i = 0; i < 2; i++) ctx.signal(1, meter);
+    ctx.release();
+    expect(home.eventfds.count(3)).toBe(0n);
+    expect(fates.get(1, FATE["dropped-closed"])).toBe(2);
+    expect(fates.sum(1)).toBe(2);
+  });
+
+  it("does not take a count of userspace's own for tokens when it is closed", () => {
+    const { ctx, home, meter, fates } = setUp();
+    ctx.signal(1, meter);
+    home.eventfds.write(3, 7);
+    ctx.release();
+    expect(fates.get(1, FATE["dropped-closed"])).toBe(1);
+  });
+
   it("drops a token that nobody can read any more", () => {
     const { ctx, meter, fates } = setUp();
     ctx.get();
