@@ -79,13 +79,17 @@ function columnsOf(rows: readonly LayerRow[], page: LayersPage): Columns {
     widestOf("vectors".length, (row) => String(row.pool?.vectors ?? "")),
   ] as const;
   const used = [line, time, recorded, answer, ...pool].filter((width) => width > 0);
-  const free = page.width - used.reduce((sum, width) => sum + width + GAP.length, 0);
+  let free = page.width - used.reduce((sum, width) => sum + width + GAP.length, 0);
   const guestText = widestOf(0, (row) => row.guest);
   const share = Math.max(GUEST_MIN, Math.floor(free * GUEST_SHARE));
   const guest = guestText === 0 ? 0 : Math.min(guestText + GAP.length, share);
+  // Order matters more than time does.
+  const isNarrow = free - guest < VMM_MIN;
+  if (isNarrow && time > 0) free += time + GAP.length;
   const vmmText = widestOf("VMM asks".length, (row) => row.vmm);
   const vmm = Math.max(VMM_MIN, Math.min(vmmText, free - guest));
-  return { line, time, decimals, guest, vmm, recorded, answer, pool, width: page.width };
+  const shownTime = isNarrow ? 0 : time;
+  return { line, time: shownTime, decimals, guest, vmm, recorded, answer, pool, width: page.width };
 }
 
 function entriesName(page: LayersPage): string {
@@ -122,14 +126,19 @@ function rowLines(row: LayerRow, columns: Columns, style: Style, poolBefore: str
     return broken(row.guest, room).map((text, i) => `${i === 0 ? head : blank}${text}`);
   }
   const indent = " ".repeat(columns.guest);
+  const isWrong = row.differences.length > 0;
   const asked = broken(row.vmm, columns.vmm).map((text, i) => {
     const start = `${i === 0 ? head : blank}${indent}`;
     if (i > 0) return start + text;
-    return `${start}${text.padEnd(columns.vmm)}${answersOf(row, columns, style, poolBefore)}`;
+    const [answers, pool] = answersOf(row, columns);
+    const whole = `${start}${text.padEnd(columns.vmm)}${answers}${pool}`;
+    const isNew = pool !== "" && !isWrong && poolBefore !== JSON.stringify(row.pool);
+    if (whole.length > columns.width) return clip(whole, columns.width);
+    return isNew ? whole.slice(0, -pool.length) + style.bold(pool) : whole;
   });
   const wrong = row.differences.flatMap(({ field, expected, got }) => {
     const short = `!! ${field}: expected ${expected}, got ${got}`;
-    const beside = room - columns.guest;
+    const beside = Math.max(VMM_MIN, room - columns.guest);
     if (short.length <= beside) return [short];
     const blanks = " ".repeat(field.length + 5);
     return [
@@ -137,27 +146,24 @@ function rowLines(row: LayerRow, columns: Columns, style: Style, poolBefore: str
       ...broken(`got ${got}`, beside - blanks.length).map((text) => blanks + text),
     ];
   });
-  const isWrong = wrong.length > 0;
+
   return [
     ...asked.map((text) => (isWrong ? style.bad(text.trimEnd()) : text.trimEnd())),
-    ...wrong.map((text) => style.bad(`${blank}${indent}${printable(text)}`)),
+    ...wrong.map((text) => style.bad(clip(`${blank}${indent}${printable(text)}`, columns.width))),
   ];
 }
 
-/** The right half of a call's row. */
-function answersOf(row: LayerRow, columns: Columns, style: Style, poolBefore: string): string {
+/** The right half of a call's row: what was answered, and what the pool lends then. */
+function answersOf(row: LayerRow, columns: Columns): [string, string] {
   const { recorded, answer, pool: widths } = columns;
   const cells: string[] = [];
   if (recorded > 0) cells.push(row.recorded.padEnd(recorded));
   cells.push(row.answer.padEnd(answer));
-  if (row.pool !== null) {
-    const { irqs, irtes, vectors } = row.pool;
-    const numbers = [irqs, irtes, vectors].map((n, i) => String(n).padStart(widths[i]!));
-    const text = numbers.join(GAP);
-    const isNew = poolBefore !== JSON.stringify(row.pool) && row.differences.length === 0;
-    cells.push(isNew ? style.bold(text) : text);
-  }
-  return GAP + cells.join(GAP);
+  const answers = GAP + cells.join(GAP);
+  if (row.pool === null) return [answers, ""];
+  const { irqs, irtes, vectors } = row.pool;
+  const numbers = [irqs, irtes, vectors].map((n, i) => String(n).padStart(widths[i]!));
+  return [answers, GAP + numbers.join(GAP)];
 }
 
 /** `text` without characters that move the cursor. */

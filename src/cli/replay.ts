@@ -173,8 +173,10 @@ function indented(text: string, width: number): string[] {
 
 /** What the log leaves behind, and what is there when its process has ended. */
 function poolText({ pool, entryName }: Replay): string {
-  const text = ({ irqs, irtes, vectors }: Replay["pool"]["last"]): string =>
-    `${formatCount(irqs)} irqs, ${formatCount(irtes)} ${entryName}, ${formatCount(vectors)} vectors`;
+  const text = ({ irqs, irtes, vectors }: Replay["pool"]["last"]): string => {
+    const shared = `${formatCount(irqs)} irqs, ${formatCount(irtes)} ${entryName}`;
+    return `${shared}, ${formatCount(vectors)} vectors`;
+  };
   return [
     `pool at the start  ${text(pool.first)}`,
     `     at the end    ${text(pool.last)}`,

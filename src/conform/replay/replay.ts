@@ -150,7 +150,7 @@ export function hostOf(
   };
 }
 
-/** MSI-X that cannot grow is that of Linux before 6.5; otherwise it is the one most like today's. */
+/** MSI-X that cannot grow is that of Linux before 6.5; the other is most like today's. */
 function kernelOf(log: IoctlLog, assumed: string[]): HostSpec["kernel"] {
   const kernel = isStatic(log) === true ? "linux-6.1" : "linux-6.12";
   const why = isStatic(log) === true ? ", since MSI-X has NORESIZE" : "";

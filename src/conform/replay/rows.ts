@@ -33,8 +33,8 @@ export function entryText(entry: LogEntry): string {
     case "get_irq_info":
       return `get_irq_info ${indexName(entry.index)}`;
     case "irqfd": {
-      const fds = [entry.fd, ...(entry.resample === null ? [] : [entry.resample])];
-      return `irqfd ${entry.act} [${fds.join(" ")}] gsi ${entry.gsi}`;
+      const resample = entry.resample === null ? "" : `, resample ${entry.resample}`;
+      return `irqfd ${entry.act} ${entry.fd} gsi ${entry.gsi}${resample}`;
     }
     case "eventfd":
       return `eventfd ${entry.fd}`;

@@ -16,11 +16,16 @@ function shortText(call: VmmCall, name: NameOf): string {
     const gone = routes.gone.length === 0 ? "" : ` without ${routes.gone.join(" ")}`;
     return `routing ${routes.set.join(", ")}${gone}`;
   }
+  const [event, resample] = call.fds.map(name);
+  if (op === "kvm_irqfd") {
+    const again = resample === undefined ? "" : `, resample ${resample}`;
+    return `irqfd ${what} ${event} gsi ${gsi}${again}`;
+  }
   const fds = fdsText(call.fds.map(name));
   const list = fds === "" ? "" : ` [${fds}]`;
   if (op === "eventfd_close") return `close eventfd ${fds}`;
-  const words = op === "set_irqs" ? what : `${op.replace("kvm_", "")} ${what}`.trim();
-  return `${words}${list}${gsi === undefined ? "" : ` gsi ${gsi}`}`;
+  const words = op === "set_irqs" ? what : `${op} ${what}`.trim();
+  return `${words}${list}`;
 }
 
 /** Calls of one vector each may be told together. */
