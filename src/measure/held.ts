@@ -64,7 +64,7 @@ export class HeldAccount {
     return Math.max(0, this.#entries - this.#armed);
   }
 
-  /** CPU vectors of irqs without a handler: MSI that cannot be masked has some, MSI-X none. */
+  /** CPU vectors of irqs without a handler: MSI that cannot be masked, or a free_irq under way. */
   get idleVectors(): number {
     return Math.max(0, this.#vectors - this.#armed);
   }

@@ -173,7 +173,7 @@ export interface Holdings {
   readonly armedIrteSeconds: number;
   readonly idleIrteSeconds: number;
   readonly armedVectorSeconds: number;
-  /** Only MSI that cannot be masked has CPU vectors while idle. */
+  /** MSI that cannot be masked has CPU vectors while idle; MSI-X only until free_irq is done. */
   readonly idleVectorSeconds: number;
   /** Irqs allocated and freed; flushes of the interrupt entry cache. */
   readonly allocations: number;

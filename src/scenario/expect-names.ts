@@ -113,7 +113,7 @@ const RETENTION: Readonly<Record<string, NameEntry>> = {
     value: (r) => r.retention.totals.armedIrteSeconds,
   },
   idleVectorSeconds: {
-    about: "CPU vectors held without a handler, times seconds (MSI only)",
+    about: "CPU vectors held without a handler, times seconds (MSI)",
     value: (r) => r.retention.totals.idleVectorSeconds,
   },
   armedVectorSeconds: {
