@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     root: ROOT,
     include: [
-      "test/unit/host/{irq,vfio,kvm,process}/*.test.ts",
+      "test/unit/host/{irq,vfio,kvm,process}/**/*.test.ts",
       "test/unit/host/*.test.ts",
       "test/property/{irq,irq-pool,vector-matrix,amd-vi,its,lpi-ranges}.test.ts",
       "test/mutation/{lives,recordings}.ts",

@@ -55,6 +55,18 @@ describe("the virtual configuration space", () => {
     expect([0, 8, 16, 24].map((shift) => (shown >>> shift) & 0xff)).toEqual(hardware);
   });
 
+  it("a BAR that is written leaves its neighbours alone", () => {
+    const vm = edu();
+    vm.open("n8");
+    vm.configWrite("n8", 0x14, 4, 0x12345678);
+    vm.configWrite("n8", 0x10, 4, 0xffffffff);
+    expect(vm.configRead("n8", 0x14, 4)).toBe(0x12345678);
+    vm.configWrite("n8", 0x13, 1, 0);
+    expect([vm.configRead("n8", 0x10, 4), vm.configRead("n8", 0x14, 4)]).toEqual([
+      0x00ffc004, 0x12345678,
+    ]);
+  });
+
   it("never moves the hardware's BAR", () => {
     const vm = edu();
     const before = vm.host.inspect("edu").config.slice(0x10, 0x14);
