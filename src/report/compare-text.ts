@@ -84,17 +84,20 @@ const BASES: Readonly<Record<ComparedFigure["basis"], string>> = {
   none: "",
 };
 
-/** What the intervals are made from, each once. */
+/** What the intervals are made from, each once; "" without any. */
 export function basisText({ figures }: Comparison): string {
   const bases = new Set(figures.filter(({ interval }) => interval !== null).map((f) => f.basis));
-  return [...bases].map((basis) => BASES[basis]).join("; ");
+  if (bases.size === 0) return "";
+  const made = [...bases].map((basis) => BASES[basis]).join("; ");
+  return `${made}. Of figures that do not differ, one in twenty will seem to`;
 }
 
 export function comparisonText(comparison: Comparison, style: Style = PLAIN): string {
   const { a, b, unlike, figures, warnings } = comparison;
   const shown = figures.filter(differs);
-  const rows = shown.map((figure) => row(figure));
-  const head = ["", "A", "B", "difference", "", "95 % interval", ""];
+  const rows = shown.map(row);
+  const known = shown.some(({ interval }) => interval !== null);
+  const head = ["", "A", "B", "difference", "", ...(known ? ["95 % interval", ""] : [])];
   const lines = [
     `${style.bold("A")}  ${clip(`${a.label}: ${sideText(a)}`, WIDTH - 3)}`,
     `${style.bold("B")}  ${clip(`${b.label}: ${sideText(b)}`, WIDTH - 3)}`,

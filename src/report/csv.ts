@@ -2,11 +2,13 @@
  * A result as one table for spreadsheets and data frames (RFC 4180), a figure a line.
  *
  *   scenario,engine,seed  which run, so that files of several can be put together
- *   section               run, pool, ledger, latency, calls or expectations
+ *   section               run, pool, retention, ledger, latency, calls or expectations
  *   guest                 empty: all guests together
- *   source                ledger: `nvme0 msix[3]`; latency: the stage; calls: the call
+ *   source                ledger: `nvme0 msix[3]`; latency: the stage; calls: the call;
+ *                         retention: `policy cache` or `device nvme0`
  *   figure                raised or a fate; count, min, p50, p90, p99, p999, max; ...
- *   unit                  interrupts, ns, irqs, entries, vectors, calls, bool
+ *   unit                  interrupts, ns, irqs, entries, vectors, unit-seconds, calls, bool; or
+ *                         empty: a count of what the figure says
  *   value                 a number; empty: the run has none
  */
 import type { LatencyRow, RunResult } from "../run/result.ts";
@@ -41,6 +43,7 @@ export function csvReport(result: RunResult): string {
   const lines = [
     ...runLines(result),
     ...poolLines(result),
+    ...retentionLines(result),
     ...ledgerLines(result),
     ...latencyLines(result),
     ...Object.entries(result.ioctls).map(
@@ -103,6 +106,28 @@ function poolLines({ pool, leaked }: RunResult): Line[] {
       size: pool.vectorsSize,
       leaked: leaked?.vectors ?? null,
     }),
+  ];
+}
+
+/** Holdings by policy, guest and device; figures are those of the result. */
+function retentionLines({ retention }: RunResult): Line[] {
+  const ofHoldings = (guest: string, source: string, held: object): Line[] =>
+    Object.entries(held)
+      .filter((entry): entry is [string, number] => typeof entry[1] === "number")
+      .map(([figure, value]) => {
+        const unit = /^(armed|idle).*Seconds$/.exec(figure) === null ? "" : "unit-seconds";
+        return ["retention", guest, source, figure, unit, value];
+      });
+  const idle = retention.policies.flatMap(({ policy, idle: spans }) =>
+    (["p50", "p90", "p99", "p999", "max"] as const).map((figure): Line => {
+      return ["retention", "", `policy ${policy}`, `idle.${figure}`, "ns", spans[figure]];
+    }),
+  );
+  return [
+    ...retention.policies.flatMap((held) => ofHoldings("", `policy ${held.policy}`, held)),
+    ...idle,
+    ...retention.guests.flatMap((held) => ofHoldings(held.name, "", held)),
+    ...retention.devices.flatMap((held) => ofHoldings("", `device ${held.device}`, held)),
   ];
 }
 

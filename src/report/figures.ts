@@ -8,8 +8,8 @@ export interface Figure {
   readonly better: "less" | "more" | "neither";
 }
 
-const TIME = /^latency\.(?!.*count$)|^floor\.|^duration$|Ns$/;
-const LATENCY = /^latency\.(?!.*count$)/;
+const TIME = /^(latency|idle|rearm|arm)\.(?!.*count$)|^floor\.|^duration$/;
+const LATENCY = /^(latency|rearm|arm)\.(?!.*count$)/;
 const LESS = /^(lost|leaked|violations|dropped|fates\.dropped|ratio)|[iI]dle|[fF]ail/;
 const MORE = /^delivered$/;
 
@@ -26,13 +26,15 @@ export function figuresOf(result: RunResult): ReadonlyMap<string, Figure> {
   const figures = new Map<string, Figure>();
   for (const { name } of expectationNames()) {
     const value = expectationValue(name, result);
-    // Fates that did not occur on either side are no news.
+    // Fates that did not occur on either side are no news, and two names say the same.
     if (value === null || (value === 0 && name.startsWith("fates."))) continue;
+    if (name === "fates.delivered" || name === "interrupts") continue;
     figures.set(name, figure(name, value));
   }
   for (const row of result.latency.stages) {
     if (row.stage === "total") continue;
-    for (const key of LATENCY_FIGURES) {
+    // Each stage has as many as the whole way.
+    for (const key of LATENCY_FIGURES.filter((figure) => figure !== "count")) {
       const name = `latency.${row.stage}.${key}`;
       figures.set(name, figure(name, row[key]));
     }

@@ -4,6 +4,7 @@ import type { RunResult } from "../run/result.ts";
 import { classOf, lostOf } from "../scenario/expect-names.ts";
 import { plain } from "./html/markup.ts";
 import { fatesByGuest, percent } from "./interrupts.ts";
+import { seconds } from "./retention.ts";
 import { verdictOf } from "./text.ts";
 import { summaryWords } from "./words.ts";
 
@@ -73,6 +74,24 @@ function interruptTable(result: RunResult): string {
   return more > 0 ? `${table}\n\n${more} more guests are in the sum only.` : table;
 }
 
+/** A row a policy; "" if nothing was ever held idle and nobody went short. */
+function retentionTable({ retention, pool }: RunResult): string {
+  const { totals, policies, failures } = retention;
+  if (totals.idleIrteSeconds === 0 && failures.total === 0) return "";
+  const unit = (pool.entries ?? "IRTEs").slice(0, -1);
+  const rows = policies.map((held) => [
+    markdownText(held.policy),
+    seconds(held.armedIrteSeconds),
+    seconds(held.idleIrteSeconds),
+    formatCount(held.allocations),
+    formatCount(held.frees),
+    formatCount(held.failures),
+    formatCount(held.failuresCaused),
+  ]);
+  const held = [`armed, ${unit}-s`, `idle, ${unit}-s`];
+  return markdownTable(["policy", ...held, "allocs", "frees", "failed", "by idle"], rows);
+}
+
 function latencyTable({ latency: { stages } }: RunResult): string {
   const rows = stages.map(({ stage, count, p50, p90, p99, p999, max }) => [
     markdownText(stage.replace("->", " \u2192 ")),
@@ -124,6 +143,7 @@ export function markdownReport(result: RunResult): string {
       .join("\n"),
     result.ledger.raised > 0 ? interruptTable(result) : "",
     poolTable(result),
+    retentionTable(result),
     result.latency.stages.length > 0 ? latencyTable(result) : "",
     provenanceLine(result),
   ];

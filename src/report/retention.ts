@@ -10,7 +10,7 @@ const SHORTAGES_SHOWN = 8;
 const SECOND_NS = 1e9;
 
 /** `12.3`: entry-seconds and the like. */
-function seconds(value: number): string {
+export function seconds(value: number): string {
   if (value === 0) return "0";
   return value < 0.001 ? "<0.001" : value < 100 ? value.toFixed(3) : formatCount(Math.round(value));
 }
@@ -85,7 +85,7 @@ export function shortageLines({ failures, shortages }: RetentionResult): string[
   return lines;
 }
 
-const KINDS = { msix: "MSI-X", msi: "MSI", intx: "INTx" } as const;
+export const KINDS = { msix: "MSI-X", msi: "MSI", intx: "INTx" } as const;
 
 function oneShortage(failure: AllocationFailure): string[] {
   const { at, device, kind, asked, got, table, size, used, most, mostEntries, mostIdle } = failure;

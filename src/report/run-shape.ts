@@ -18,20 +18,20 @@ const HISTOGRAM: Shape = {
   },
 };
 
-const STAGES: Shape = {
-  listOf: {
-    keys: {
-      stage: "string",
-      count: "number",
-      min: "number",
-      p50: "number",
-      p90: "number",
-      p99: "number",
-      p999: "number",
-      max: "number",
-    },
+const STAGE: Shape = {
+  keys: {
+    stage: "string",
+    count: "number",
+    min: "number",
+    p50: "number",
+    p90: "number",
+    p99: "number",
+    p999: "number",
+    max: "number",
   },
 };
+
+const STAGES: Shape = { listOf: STAGE };
 
 const FLOOR_FIGURES = {
   spinOneWayNs: { nullOr: "number" },
@@ -102,6 +102,90 @@ const GUEST: Shape = {
   },
 };
 
+const HOLDINGS = {
+  armedIrqSeconds: "number",
+  idleIrqSeconds: "number",
+  armedIrteSeconds: "number",
+  idleIrteSeconds: "number",
+  armedVectorSeconds: "number",
+  idleVectorSeconds: "number",
+  allocations: "number",
+  frees: "number",
+  iecFlushes: "number",
+  reused: "number",
+  reclaimed: "number",
+  failures: "number",
+  failuresSuffered: "number",
+  failuresCaused: "number",
+} satisfies Record<string, Shape>;
+
+const IDLE: Shape = {
+  keys: {
+    count: "number",
+    stillIdle: "number",
+    min: "number",
+    p50: "number",
+    p90: "number",
+    p99: "number",
+    p999: "number",
+    max: "number",
+    meanNs: "number",
+    over: { listOf: { keys: { limitNs: "number", count: "number", share: "number" } } },
+    histogram: HISTOGRAM,
+  },
+};
+
+const SHORTAGE: Shape = {
+  keys: {
+    at: "number",
+    device: "string",
+    kind: "string",
+    asked: "number",
+    got: "number",
+    table: "string",
+    size: "number",
+    used: "number",
+    most: "string",
+    mostEntries: "number",
+    mostIdle: "number",
+    idle: "number",
+    idlest: { nullOr: "string" },
+    idlestIdle: "number",
+    causedByIdle: "boolean",
+  },
+};
+
+const RETENTION: Shape = {
+  keys: {
+    effective: "boolean",
+    totals: { keys: HOLDINGS },
+    policies: {
+      listOf: {
+        keys: {
+          ...HOLDINGS,
+          policy: "string",
+          devices: "number",
+          idle: IDLE,
+          released: COUNTS,
+          rearm: STAGE,
+          arm: STAGE,
+        },
+      },
+    },
+    guests: { listOf: { keys: { ...HOLDINGS, name: "string" } } },
+    devices: { listOf: { keys: { ...HOLDINGS, device: "string", policy: "string" } } },
+    failures: {
+      keys: {
+        total: "number",
+        causedByIdle: "number",
+        holders: COUNTS,
+        victims: { mapOf: { keys: { failed: "number", causedByIdle: "number" } } },
+      },
+    },
+    shortages: { listOf: SHORTAGE },
+  },
+};
+
 export const RUN_SHAPE: Shape = {
   keys: {
     schema: { is: RUN_SCHEMA },
@@ -111,6 +195,7 @@ export const RUN_SHAPE: Shape = {
     guests: { listOf: GUEST },
     pool: POOL,
     leaked: { nullOr: { keys: { irqs: "number", irtes: "number", vectors: "number" } } },
+    retention: RETENTION,
     ioctls: COUNTS,
     ledger: {
       keys: {

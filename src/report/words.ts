@@ -11,15 +11,17 @@ function plural(n: number, one: string, many = `${one}s`): string {
 function interruptWords({ ledger, guests }: RunResult): string {
   if (ledger.raised === 0) return "No device raised an interrupt.";
   const { raised, totals } = ledger;
+  const dropped = classOf(totals, "dropped");
   const parts = [
     [classOf(totals, "delivered"), "reached their handler"],
     [classOf(totals, "coalesced"), "merged with an older one"],
     [classOf(totals, "pending"), "still waited at the end"],
-    [classOf(totals, "dropped"), "ended nowhere"],
+    [dropped, "ended nowhere"],
   ] as const;
   const told = parts.filter(([n]) => n > 0).map(([n, text]) => `${formatCount(n)} ${text}`);
   const lost = lostOf(totals);
-  const end = lost === 0 ? "none was lost" : `${plural(lost, "interrupt")} were lost`;
+  const none = dropped > 0 ? "none that was still wanted was lost" : "none was lost";
+  const end = lost === 0 ? none : `${formatCount(lost)} ${lost === 1 ? "was" : "were"} lost`;
   const whose = guests.length === 1 ? "its device" : "their devices";
   return `Of ${plural(raised, "interrupt")} that ${whose} raised, ${told.join(", ")}; ${end}.`;
 }
@@ -41,6 +43,16 @@ function poolWords(result: RunResult): string {
   return `${peak} were in use at once; ${end}.`;
 }
 
+function shortageWords({ retention: { failures } }: RunResult): string[] {
+  if (failures.total === 0) return [];
+  const { total, causedByIdle } = failures;
+  const cause =
+    causedByIdle === 0
+      ? "idle irqs of others were not the cause"
+      : `idle irqs of others caused ${formatCount(causedByIdle)}`;
+  return [`${plural(total, "request")} for irqs got less than asked for; ${cause}.`];
+}
+
 function latencyWords({ latency }: RunResult): string[] {
   const total = latency.stages.find(({ stage }) => stage === "total");
   if (total === undefined) return [];
@@ -60,7 +72,13 @@ export function summaryWords(result: RunResult): string[] {
   const { guests, durationNs, provenance } = result;
   const how = provenance.engine === "virtual" ? "in virtual time" : "on threads";
   const ran = `${plural(guests.length, "guest")} ran ${formatNs(durationNs)} ${how}.`;
-  return [ran, interruptWords(result), poolWords(result), ...latencyWords(result)];
+  return [
+    ran,
+    interruptWords(result),
+    poolWords(result),
+    ...shortageWords(result),
+    ...latencyWords(result),
+  ];
 }
 
 export interface KeyFigure {
@@ -106,6 +124,12 @@ export function keyFigures(result: RunResult): KeyFigure[] {
       bad: false,
     },
   ];
+  const { failures } = result.retention;
+  if (failures.total > 0) {
+    const beside = `${formatCount(failures.causedByIdle)} by idle irqs`;
+    const value = formatCount(failures.total);
+    figures.push({ label: "requests short", value, beside, bad: true });
+  }
   if (total !== undefined) {
     const { ratio } = latency;
     const floors = (n: number | undefined): string =>

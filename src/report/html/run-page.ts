@@ -9,6 +9,7 @@ import { callsSection, ledgerSection } from "./ledger.ts";
 import { pageHtml } from "./page.ts";
 import { poolSection } from "./pool.ts";
 import { provenanceSection } from "./provenance.ts";
+import { retentionSection } from "./retention.ts";
 import { summarySection } from "./summary.ts";
 
 export function runPage(result: RunResult): string {
@@ -18,6 +19,7 @@ export function runPage(result: RunResult): string {
   const sections = [
     summarySection(result),
     poolSection(result, colours),
+    retentionSection(result),
     guestsSection(result, colours),
     latencySection(result),
     ledgerSection(result),

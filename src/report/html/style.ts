@@ -36,7 +36,7 @@ html{scroll-behavior:smooth;scroll-padding-top:3.4rem;-webkit-text-size-adjust:1
 body{margin:0;background:var(--bg);color:var(--fg);
   font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",Ubuntu,sans-serif;
   font-variant-numeric:tabular-nums;overflow-wrap:break-word}
-header,main,nav{max-width:58rem;margin:0 auto;padding:0 1.1rem}
+header,main,nav{max-width:60rem;margin:0 auto;padding:0 1.1rem}
 header{padding-top:1.6rem}
 h1{font-size:1.75rem;line-height:1.2;margin:0;letter-spacing:-.015em}
 h2{font-size:1.2rem;margin:2.6rem 0 .7rem;padding-top:1.1rem;border-top:1px solid var(--edge)}
@@ -73,7 +73,7 @@ nav a:hover{text-decoration:underline}
 .advice{display:block;color:var(--muted)}
 .scroll{overflow-x:auto;margin:.5rem 0}
 table{border-collapse:collapse;font-size:.9rem}
-th,td{text-align:right;padding:.26rem .75rem;white-space:nowrap;vertical-align:top}
+th,td{text-align:right;padding:.26rem .65rem;white-space:nowrap;vertical-align:top}
 th:first-child,td:first-child{padding-left:0}
 th{font-weight:600;color:var(--muted);border-bottom:1px solid var(--edge);vertical-align:bottom}
 tbody tr+tr td{border-top:1px solid var(--panel)}

@@ -21,6 +21,12 @@ export function heatMap(matrix: PolicyMatrix, metric: MatrixMetric): readonly Dr
   return bothSizes((size) => draw(matrix, metric, size), label);
 }
 
+/** Heights, CSS pixels: a policy, the names of a panel and of VMMs, the gap between panels. */
+const ROW = 26;
+const TOP = 28;
+const BOTTOM = 48;
+const PANEL_GAP = 26;
+
 interface Cell {
   readonly policy: string;
   readonly vmm: string;
@@ -44,25 +50,24 @@ function cellsOf(matrix: PolicyMatrix, metric: MatrixMetric): Cell[] {
 function draw(matrix: PolicyMatrix, metric: MatrixMetric, size: Size): string {
   const { policies, vmms, topologies } = matrix;
   const panels = Math.max(1, topologies.length);
-  // Phones have the panels below each other, and policies in rows either way.
+  // Phones have the panels below each other.
   const facet = size.narrow ? "fy" : "fx";
   const letters = Math.max(4, ...policies.map((name) => Math.min(16, name.length)));
-  const rowHeight = 26;
-  const height = policies.length * rowHeight;
+  const rows = policies.length * ROW;
+  const cells = cellsOf(matrix, metric);
   return drawPlot({
     width: size.width,
-    height: size.narrow ? panels * (height + 30) + 70 : height + 100,
+    height: (size.narrow ? panels * (rows + PANEL_GAP) : rows) + TOP + BOTTOM,
     marginLeft: letters * 6.4 + 12,
     marginRight: 6,
-    marginTop: size.narrow ? 46 : 62,
-    marginBottom: size.narrow ? 4 : 10,
-    [facet]: { domain: [...topologies], label: null, padding: size.narrow ? 0.12 : 0.06 },
+    marginTop: TOP,
+    marginBottom: BOTTOM,
+    [facet]: { domain: [...topologies], axis: null, padding: size.narrow ? 0.14 : 0.06 },
     x: {
       domain: [...vmms],
       label: null,
-      axis: "top",
       tickSize: 0,
-      tickRotate: -24,
+      tickRotate: 24,
       tickFormat: (name: string) => clip(name, size.narrow ? 9 : 11),
     },
     y: {
@@ -72,7 +77,14 @@ function draw(matrix: PolicyMatrix, metric: MatrixMetric, size: Size): string {
       tickFormat: (name: string) => clip(name, 16),
     },
     marks: [
-      Plot.cell(cellsOf(matrix, metric), {
+      Plot.text(topologies, {
+        [facet]: (name: string) => name,
+        text: (name: string) => clip(name, 34),
+        frameAnchor: "top-left",
+        dy: -12,
+        fontWeight: "bold",
+      }),
+      Plot.cell(cells, {
         x: "vmm",
         y: "policy",
         [facet]: "topology",
@@ -80,7 +92,7 @@ function draw(matrix: PolicyMatrix, metric: MatrixMetric, size: Size): string {
         inset: 0.5,
         title: ({ policy, vmm, topology, text }: Cell) => `${policy}, ${vmm}, ${topology}: ${text}`,
       }),
-      Plot.text(cellsOf(matrix, metric), {
+      Plot.text(cells, {
         x: "vmm",
         y: "policy",
         [facet]: "topology",

@@ -99,10 +99,11 @@ function draw({ at, durationNs, bands, what, limit }: OccupancyPlot, size: Size)
   const limited = limit > 0 && peak >= LIMIT_SHARE * limit;
   return drawPlot({
     width: size.width,
-    height: size.narrow ? 220 : 260,
+    height: size.narrow ? 230 : 270,
     marginLeft: 52,
     marginRight: 14,
     marginTop: 24,
+    marginBottom: 40,
     x: { domain: [0, endNs / ns], label: `time (${unit})`, ticks: size.narrow ? 4 : 8 },
     y: {
       domain: [0, Math.max(limited ? limit : 0, peak) * 1.04],
