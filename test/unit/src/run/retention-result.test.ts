@@ -97,7 +97,7 @@ describe("the result's retention", () => {
     expect(page).toContain("100.0 % a second or longer, 4 still idle");
     const shortages = shortageLines(result).join("\n").replace(/\s+/g, " ");
     expect(shortages).toContain("2 requests got less than asked for; idle irqs of others caused 1");
-    expect(shortages).toContain("c asked for 4 MSI-X, got 3; IR0: 31 of 31 used, most by a");
+    expect(shortages).toContain("c asked for 4 MSI-X, got 3; IR0: 31 of 31 used, most by boot: 21, 0 idle");
     expect(shortages).toContain("4 idle of others, most of a (4): they are the cause");
     expect(shortages).toContain("4 idle of others: not the cause");
   });
