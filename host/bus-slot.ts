@@ -20,6 +20,8 @@ export class BusSlot implements IrqClient, InterruptSink {
   irqState?: ClientIrqs;
   intxInService = false;
   readonly #pool: IrqPool;
+  /** MSI-X vectors that somebody wanted to hear and could not. */
+  readonly #refused = new Set<number>();
 
   /** `index` numbers the machine's devices; slot 0 of bus 0 is the host bridge. */
   constructor(physical: PhysicalDevice, index: number, pool: IrqPool) {
@@ -49,7 +51,18 @@ export class BusSlot implements IrqClient, InterruptSink {
     this.#pool.wire(this, asserted);
   }
 
+  refused(vector: number, is: boolean): void {
+    if (is) this.#refused.add(vector);
+    else this.#refused.delete(vector);
+  }
+
   ended(kind: PciIrqKind, vector: number, how: FunctionFate): void {
+    // Its irq was refused: the pending bit that it merges with waits for nobody.
+    if (how === "coalesced-pba" && kind === "msix" && this.#refused.has(vector)) {
+      const { meter } = this.physical;
+      meter?.dropped(meter.row(kind, vector), "dropped-no-handler");
+      return;
+    }
     // Asserted behind the mask and acknowledged before the unmask: the interrupt in service, whose
     // handler found both causes, stands for this one too. It is not lost.
     const served = kind === "intx" && how === "dropped-withdrawn" && this.intxInService;

@@ -19,6 +19,7 @@ const ACTIONS: readonly TimelineAction[] = [
   "cpu-online",
   "io-start",
   "io-stop",
+  "msi-over-msix",
 ];
 
 const MODES = ["intx", "msi", "msix"] as const;

@@ -117,6 +117,12 @@ export class DeviceMeter {
     this.#store.fates.count(row, FATE[fate], n);
   }
 
+  /** Of `n` tokens in an eventfd the oldest goes another way, and the others with it. */
+  recalled(row: number, n: number): void {
+    this.#store.sent[row]! -= n;
+    if (n > 1) this.#store.fates.count(row, FATE["coalesced-eventfd"], n - 1);
+  }
+
   /** A token merged with an older one, whose stamps go on. */
   merged(row: number, fate: Fate): void {
     this.#store.fates.count(row, FATE[fate]);

@@ -33,6 +33,11 @@ export function wordAt(arg: Uint8Array, at: number): number {
  */
 export class VmIrqchip {
   #kind: "kernel" | "split" | null = null;
+  readonly #onSplit: () => void;
+
+  constructor(onSplit: () => void) {
+    this.#onSplit = onSplit;
+  }
 
   /** The IOAPIC and the PICs are the VMM's. */
   get isSplit(): boolean {
@@ -64,6 +69,7 @@ export class VmIrqchip {
   #create(kind: "kernel" | "split"): number {
     if (this.#kind !== null) return -EEXIST;
     this.#kind = kind;
+    if (kind === "split") this.#onSplit();
     return 0;
   }
 }

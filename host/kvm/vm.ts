@@ -1,5 +1,5 @@
 /** The interrupt side of a KVM virtual machine: irqfds, routes, irqchip (virt/kvm, arch/x86). */
-import { EBUSY, EFAULT, EINVAL, ENOTTY } from "../../src/base/errno.ts";
+import { EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO } from "../../src/base/errno.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
 import { type HostPort, requestInterrupt } from "../../src/shm/border.ts";
 import { type Process, sleep } from "../../src/time/process.ts";
@@ -7,6 +7,7 @@ import {
   decodeIoapic,
   decodeIrqfd,
   decodeRouting,
+  KVM_IRQ_ROUTING_ENTRY_SIZE,
   KVM_IRQ_ROUTING_HEADER_SIZE,
   KVM_IRQCHIP_SIZE,
   KVM_IRQFD,
@@ -23,6 +24,7 @@ import type { DeviceMeter } from "../device/meter.ts";
 import type { EventfdLookup } from "../process/fd-table.ts";
 import type { IrqBypass } from "./bypass.ts";
 import { IOAPIC_NUM_PINS, KvmIoapic } from "./ioapic.ts";
+import { VmIrqchip, wordAt } from "./irqchip.ts";
 import { Irqfd, type IrqfdVm } from "./irqfd.ts";
 import { PostedInterrupts } from "./posted.ts";
 import { GsiRouting } from "./routing.ts";
@@ -37,6 +39,7 @@ export class KvmVm implements IrqfdVm {
   readonly #routing = new GsiRouting();
   readonly #irqfds = new Set<Irqfd>();
   readonly #ioapic: KvmIoapic;
+  readonly #irqchip = new VmIrqchip(() => this.#routing.split());
   readonly posted: PostedInterrupts | null;
 
   /** `bypass` is null where interrupts cannot be posted. */
@@ -57,6 +60,8 @@ export class KvmVm implements IrqfdVm {
 
   /** ioctl on the VM's descriptor. */
   *ioctl(cmd: number, arg: Uint8Array, fds: EventfdLookup): Process<number> {
+    const own = this.#irqchip.ioctl(cmd, arg);
+    if (own !== null) return own;
     if (cmd === KVM_IRQFD) {
       if (arg.length < KVM_IRQFD_SIZE) return -EFAULT;
       yield* sleep(this.#env.costs.eventfdGet);
@@ -69,6 +74,7 @@ export class KvmVm implements IrqfdVm {
 
   /** kvm_vm_ioctl_set_irqchip; of the chips only the IOAPIC is modelled. */
   #setIrqchip(arg: Uint8Array): number {
+    if (this.#irqchip.isSplit) return -ENXIO;
     if (arg.length < KVM_IRQCHIP_SIZE) return -EFAULT;
     const state = decodeIoapic(arg, IOAPIC_NUM_PINS);
     if (state === null) return -EINVAL;
@@ -163,12 +169,15 @@ export class KvmVm implements IrqfdVm {
   }
 
   #irqfd(args: KvmIrqfd, fds: EventfdLookup): number {
-    if ((args.flags & ~IRQFD_FLAGS) !== 0 || args.gsi >= KVM_MAX_IRQ_ROUTES) return -EINVAL;
+    if ((args.flags & ~IRQFD_FLAGS) !== 0) return -EINVAL;
     if ((args.flags & KVM_IRQFD_FLAG_DEASSIGN) !== 0) return this.#deassign(args, fds);
+    const resamples = (args.flags & KVM_IRQFD_FLAG_RESAMPLE) !== 0;
+    // kvm_arch_irqfd_allowed: without the kernel's IOAPIC nobody would tell of an EOI.
+    if (resamples && this.#irqchip.isSplit) return -EINVAL;
     const ctx = fds.eventfdGet(args.fd);
     if (typeof ctx === "number") return ctx;
     let resample = null;
-    if ((args.flags & KVM_IRQFD_FLAG_RESAMPLE) !== 0) {
+    if (resamples) {
       resample = fds.eventfdGet(args.resamplefd);
       if (typeof resample === "number") {
         ctx.put();
@@ -189,8 +198,7 @@ export class KvmVm implements IrqfdVm {
     this.#irqfds.add(irqfd);
     irqfd.ctx.addListener(irqfd);
     this.#env.tracer.emit("kvm_irqfd_assign", { gsi: irqfd.gsi });
-    // Signalled before it was assigned: inject now; the count stays.
-    if (irqfd.ctx.readable) this.inject(irqfd, -1, null);
+    irqfd.ctx.signalPending(irqfd);
     this.posted?.assigned(irqfd);
   }
 
@@ -210,6 +218,10 @@ export class KvmVm implements IrqfdVm {
 
   *#setRouting(arg: Uint8Array): Process<number> {
     if (arg.length < KVM_IRQ_ROUTING_HEADER_SIZE) return -EFAULT;
+    const [nr, flags] = [wordAt(arg, 0), wordAt(arg, 4)];
+    if (nr > KVM_MAX_IRQ_ROUTES || flags !== 0) return -EINVAL;
+    const bytes = KVM_IRQ_ROUTING_HEADER_SIZE + nr * KVM_IRQ_ROUTING_ENTRY_SIZE;
+    if (arg.length < bytes) return -EFAULT;
     const routes = decodeRouting(arg);
     if (routes === null) return -EINVAL;
     const { kvmRouting, kvmRoutingPerIrqfd } = this.#env.costs;

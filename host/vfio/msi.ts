@@ -1,6 +1,6 @@
 /** MSI and MSI-X of a vfio-pci device (drivers/vfio/pci/vfio_pci_intrs.c, Linux 6.1 and 6.12). */
 import { assert } from "../../src/base/assert.ts";
-import { EINVAL } from "../../src/base/errno.ts";
+import { EINVAL, ENOSPC } from "../../src/base/errno.ts";
 import { type Process, sleep, step } from "../../src/time/process.ts";
 import {
   VFIO_IRQ_SET_DATA_BOOL,
@@ -131,7 +131,7 @@ export class VfioMsi {
   /** vfio_msi_set_vector_signal. */
   *#setVectorSignal(vector: number, fd: number): Process<number> {
     const dev = this.#dev;
-    const { pool, env } = dev.host;
+    const { env } = dev.host;
     const startNs = env.clock.now();
     if (this.#triggers[vector] !== null) {
       yield* this.#teardown(vector);
@@ -140,6 +140,15 @@ export class VfioMsi {
       yield* step();
     }
     if (fd < 0) return 0;
+    const result = yield* this.#give(vector, fd, startNs);
+    dev.client.refused?.(vector, result === -ENOSPC);
+    return result;
+  }
+
+  /** A trigger for a vector without one: its irq first, if it has none. */
+  *#give(vector: number, fd: number, startNs: number): Process<number> {
+    const dev = this.#dev;
+    const { pool } = dev.host;
     const taken = !pool.holds(dev.client, vector);
     if (taken) {
       const allocated = yield* this.#allocIrq(vector);

@@ -21,6 +21,7 @@ import {
   type Warning,
 } from "./result.ts";
 import { retentionResult, retentionWarnings } from "./retention-result.ts";
+import { silentLossWarnings } from "./silent-loss.ts";
 
 /** Trace points that tell what a guest did, for its timeline. */
 const TIMELINE_POINTS = /^guest_|^vfio_msix_fixup_error$/;
@@ -73,6 +74,7 @@ export function assembleResult(
     expectations: [],
     warnings: [
       ...outcome.warnings,
+      ...silentLossWarnings(scenario.guests, outcome.guests),
       ...retentionWarnings(scenario, outcome.host.retention),
       ...latencyWarnings(outcome, machine, scenario),
     ],

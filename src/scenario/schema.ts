@@ -100,7 +100,7 @@ const host = z.strictObject({
 const device = z.strictObject({
   name,
   count,
-  model: z.enum(["nvme", "edu", "e1000e", "rocker", "nec-usb-xhci", "virtio-net"]),
+  model: z.enum(["nvme", "edu", "nic", "e1000e", "rocker", "nec-usb-xhci", "virtio-net"]),
   msixVectors: z
     .int()
     .min(0)
@@ -173,7 +173,7 @@ const guest = z.strictObject({
   vcpus: z.int().min(1).max(VCPUS_MAX).default(1),
   device: z.string().optional(),
   devices: z.array(z.string()).min(1).optional(),
-  driver: z.enum(["nvme", "edu"]).optional(),
+  driver: z.enum(["nvme", "edu", "nic"]).optional(),
   workload: workload.optional(),
   timeline: z.array(timelineEntry).min(1).optional(),
 });

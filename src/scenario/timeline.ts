@@ -101,6 +101,7 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
       report({ path: [...path, "cpu"], message: "vCPU 0 cannot go offline", hint });
     }
   }
+  if (entry.do === "msi-over-msix") needsBoth(context.devices, path, report);
   for (const device of entry.do === "mode" ? context.devices : []) {
     const lacks =
       (entry.to === "msix" && device.msixVectors === 0) ||
@@ -111,4 +112,10 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
     report({ path: [...path, "to"], message, hint: "choose a mode that the device offers" });
     break;
   }
+}
+
+function needsBoth(devices: readonly DeviceSpec[], path: Path, report: (issue: Issue) => void) {
+  if (devices.some(({ msiVectors, msixVectors }) => msiVectors > 0 && msixVectors > 0)) return;
+  const message = "no device of the guest has both MSI and MSI-X";
+  report({ path: [...path, "do"], message, hint: "use a device of model nic" });
 }

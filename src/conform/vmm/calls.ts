@@ -8,7 +8,10 @@ export type FdName = string | -1;
 export interface VmmCall {
   /** `i` of the recorded line; for a call of the model that of the input that led to it. */
   readonly line: number;
-  /** set_irqs, get_irq_info, reset, hot_reset_info, hot_reset, device_close, kvm_irqfd, kvm_routing, eventfd_close. */
+  /**
+   * set_irqs, get_irq_info, reset, hot_reset_info, hot_reset, device_close, kvm_irqfd, kvm_routing,
+   * eventfd_close.
+   */
   readonly op: string;
   /** Null for a call on no device: see `sortByDevice`. */
   readonly dev: string | null;

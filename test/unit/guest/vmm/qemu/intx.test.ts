@@ -112,7 +112,7 @@ describe("on the userspace path", () => {
     expect(rig.vm.busy()).toBe(false);
   });
 
-  it("one whose driver touches no BAR comes again at each EOI, with no token, until it does", () => {
+  it("one whose driver touches no BAR comes again at each EOI, without a token", () => {
     const rig = routed();
     rig.host.signal("INTX", 0);
     rig.settle();
