@@ -11,6 +11,7 @@ import { listCommand } from "./list.ts";
 import { replayCommand } from "./replay.ts";
 import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
+import { stressCommand } from "./stress.ts";
 
 /** Adds itself to the program; sets the exit code when it has run. */
 export type AddCommand = (program: Command, io: Io, done: (code: number) => void) => void;
@@ -18,6 +19,7 @@ export type AddCommand = (program: Command, io: Io, done: (code: number) => void
 const COMMANDS: readonly AddCommand[] = [
   runCommand,
   latencyCommand,
+  stressCommand,
   reportCommand,
   compareCommand,
   listCommand,
@@ -33,6 +35,7 @@ Examples:
   vfio-cosim run my.yaml --set guests.0.vcpus=8 --set host.irtes=256
   vfio-cosim run nvme-reboot --out before && vfio-cosim report before -o html > before.html
   vfio-cosim latency --vectors 9 --rate 5k/s --wait spin
+  vfio-cosim stress --guests 32 --seed 3
 
 Exit codes: 0 ok, 1 an expectation failed, 2 wrong usage, 3 an invariant was violated (a bug),
 130 interrupted.`;
