@@ -23,6 +23,8 @@ export interface RigOptions extends Partial<FakeDevice> {
   readonly functions?: number;
   readonly version?: GuestSpec["vmmVersion"];
   readonly path?: GuestSpec["path"];
+  readonly irqchip?: GuestSpec["irqchip"];
+  readonly intremap?: boolean;
   readonly vcpus?: number;
 }
 
@@ -130,6 +132,8 @@ function planFor(options: RigOptions, device: FakeDevice): GuestPlan {
     devices: names,
     driver: "nvme",
     path: options.path ?? (vmm === "dpdk" ? "userspace" : "irqfd"),
+    ...(options.irqchip && { irqchip: options.irqchip }),
+    ...(options.intremap && { intremap: true }),
     workload: { arrivals: "none", rate: 0, per: "queue", depth: 1 },
     timeline: [],
   } as GuestSpec;
