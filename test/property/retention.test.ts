@@ -187,7 +187,7 @@ function expectConserved(vm: PropertyVm): void {
   }
 }
 
-/** Rows: every interrupt that was raised has a fate, is in the eventfd, or waits in the function. */
+/** Every interrupt that was raised has a fate, is in the eventfd, or waits in the function. */
 function expectCounted(vm: PropertyVm): void {
   vm.host.settle();
   const [guest] = vm.host.report().guests;

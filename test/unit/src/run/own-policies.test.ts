@@ -140,7 +140,7 @@ describe("what is wrong with a policy of one's own", () => {
     }
   });
 
-  it("on threads is told before anything starts: functions do not cross, files are missed", async () => {
+  it("on threads is told before anything starts: functions do not cross", async () => {
     const policies = { x: { name: "x", freesAfterTeardown: () => true } };
     const options = { engine: "threads", policies } as const;
     expect(await complaint("own:x", options)).toContain("cannot be sent to the host's thread");
