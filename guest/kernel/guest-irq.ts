@@ -1,4 +1,4 @@
-/** A guest's irqs and what their kernel shares between devices (kernel/irq, arch/x86/kernel/apic). */
+/** A guest's irqs, and what their kernel shares between devices (kernel/irq, arch/x86). */
 import type { Process } from "../../src/time/process.ts";
 import type { IrqHandler, IrqTable } from "./irq-table.ts";
 import type { Slot, VectorMatrix } from "./vector-matrix.ts";
@@ -7,16 +7,18 @@ import type { Slot, VectorMatrix } from "./vector-matrix.ts";
 export interface GuestKernelRules {
   /**
    * Whose message msi_set_affinity writes in two steps when both vCPU and vector change: the old
-   * vCPU with the new vector first. Meant for irqs that cannot be masked, as Linux 6.1 has it; since
-   * "x86/apic/msi: Remove the nomask quirk" the condition is the other way round.
+   * vCPU with the new vector first. Meant for irqs that cannot be masked; "x86/apic/msi: Fix
+   * misconfigured non-maskable MSI quirk" asks for the opposite, and has gone to stable trees.
    */
   readonly twoStepMoves: "maskable" | "unmaskable";
+  /** "PCI/MSI: Enable memory decoding before restoring MSI-X messages", in stable trees, too. */
+  readonly decodesForRestore: boolean;
 }
 
-/** Recordings of Linux 6.12 in the guest, and the source of 6.1. */
+/** The newest of each series; 6.12's writes are recorded, 6.1 has the same two changes. */
 export const GUEST_KERNELS = {
-  "linux-6.1": { twoStepMoves: "unmaskable" },
-  "linux-6.12": { twoStepMoves: "maskable" },
+  "linux-6.1": { twoStepMoves: "maskable", decodesForRestore: true },
+  "linux-6.12": { twoStepMoves: "maskable", decodesForRestore: true },
 } as const satisfies Readonly<Record<string, GuestKernelRules>>;
 
 /** Choices that a kernel is free to make, where somebody else has made them; null: its own. */
@@ -25,7 +27,7 @@ export interface Choices {
   slot(device: string, vector: number): Slot | null;
   /** Its entry of the guest's remapping table. */
   entry(device: string, vector: number): number | null;
-  /** The old vector is still in use by an interrupt under way: the move has to wait for the next. */
+  /** The vector before is still in use by an interrupt under way: the move waits for the next. */
   isMoveBusy(device: string, vector: number): boolean;
 }
 

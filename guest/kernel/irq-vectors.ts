@@ -295,7 +295,7 @@ export class IrqVectors implements DriverVectors {
     else if (this.#chip instanceof MsiCapability) yield* this.#restoreMsi(this.#chip);
   }
 
-  /** __pci_restore_msix_state. Recordings of 6.12: it turns memory decoding on around the table. */
+  /** __pci_restore_msix_state. */
   *#restoreMsix(): Process {
     const dev = this.#dev;
     const chip = this.#chip!;
@@ -304,7 +304,8 @@ export class IrqVectors implements DriverVectors {
     const on = flags | PCI_MSIX_FLAGS_ENABLE;
     yield* dev.write(this.#cap + PCI_MSIX_FLAGS, 2, on | PCI_MSIX_FLAGS_MASKALL);
     const command = yield* dev.read(PCI_COMMAND, 2);
-    yield* dev.write(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
+    const { decodesForRestore } = this.#domain.core.rules;
+    if (decodesForRestore) yield* dev.write(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
     for (const irq of this.#irqs) {
       // An entry that is unmasked is masked while its message changes.
       const isLive = irq.slot !== NO_SLOT;
@@ -313,7 +314,7 @@ export class IrqVectors implements DriverVectors {
       if (isLive) yield* chip.unmask(irq.vector);
       yield* isLive ? chip.unmask(irq.vector) : chip.mask(irq.vector);
     }
-    yield* dev.write(PCI_COMMAND, 2, command);
+    if (decodesForRestore) yield* dev.write(PCI_COMMAND, 2, command);
     yield* dev.write(this.#cap + PCI_MSIX_FLAGS, 2, on & ~PCI_MSIX_FLAGS_MASKALL);
   }
 

@@ -1,9 +1,9 @@
 /** A guest's kernel and drivers without a VMM beneath them, told step by step what happens. */
-import { layoutRows } from "../../src/measure/rows.ts";
+import { FateCounts } from "../../src/measure/fates.ts";
+import { layoutRows, rowCount } from "../../src/measure/rows.ts";
 import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
-import { borderShape } from "../../src/run/plan.ts";
 import type { DeviceSpec, GuestSpec } from "../../src/scenario/types.ts";
-import { createBorder, guestPort } from "../../src/shm/border.ts";
+import { type BorderShape, createBorder, guestPort } from "../../src/shm/border.ts";
 import type { Process } from "../../src/time/process.ts";
 import { NicDriver } from "../driver/nic.ts";
 import { NvmeDriver } from "../driver/nvme.ts";
@@ -40,7 +40,7 @@ export class ReplayGuest {
 
   constructor(env: MachineEnv, options: ReplayGuestOptions, bus: ReplayBus) {
     const plan = planFor(options);
-    const shape = borderShape(plan);
+    const shape = shapeFor(plan);
     const port = guestPort(createBorder(shape), shape, () => ({ wake: () => {} }));
     this.#vm = new ReplayVm(bus, port, options.devices, plan.rows);
     const table = new IrqTable(options.vcpus);
@@ -210,6 +210,19 @@ function planFor({ vcpus, devices }: ReplayGuestOptions): GuestPlan {
     rows,
     doorbells: devices.map(() => ({ base: 0, count: 0 })),
     stages: "ends",
+  };
+}
+
+/** A border that nothing crosses. */
+function shapeFor({ spec, rows }: GuestPlan): BorderShape {
+  const count = rows.reduce((sum, device) => sum + rowCount(device), 0);
+  return {
+    eventfds: 1,
+    doorbells: 1,
+    vcpus: spec.vcpus,
+    rows: count,
+    fateDoubles: FateCounts.length(count),
+    ring: { slots: 8, slotBytes: 256 },
   };
 }
 

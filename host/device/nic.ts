@@ -1,5 +1,5 @@
 /**
- * Intel's 82576 (igb) as far as its interrupts go, laid out like QEMU's (82576 datasheet, 7.3, 8.8).
+ * Intel's 82576 (igb) as far as its interrupts go, laid out like QEMU's (datasheet, 7.3 and 8.8).
  *
  * With MSI-X, vectors go where the IVAR registers say: receive and transmit queues, and link and
  * other causes; EIMS enables them one by one, and a message clears its cause by itself. With MSI or

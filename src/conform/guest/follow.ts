@@ -36,8 +36,18 @@ function tableCall(tape: Tape, next: TableWrite, driver: FollowedCalls): Process
   }
   if (next.field === 0) return driver.request(next.vector);
   if (next.field !== CONTROL || next.value !== PCI_MSIX_ENTRY_CTRL_MASKBIT) return null;
-  if (tape.maskPurpose(next.vector) === "free") return vectors.free(next.vector);
-  return isShutdown(tape, vectors.count) ? vectors.freeAll() : null;
+  const purpose = tape.maskPurpose(next.vector);
+  if (purpose === "free") return vectors.free(next.vector);
+  if (isShutdown(tape, vectors.count)) return vectors.freeAll();
+  return purpose === "move" ? hintedMove(tape, next.vector, driver) : null;
+}
+
+/** The driver said where the vector had better be, and it went there with an interrupt. */
+function* hintedMove(tape: Tape, vector: number, { vectors }: FollowedCalls): Process {
+  const slot = tape.slot(vector);
+  if (slot === null) return;
+  yield* vectors.setAffinity(vector, [slot >> 8]);
+  yield* vectors.acknowledge(vector);
 }
 
 /** Mask bits of all vectors in rising order, and MSI-X goes off. */
@@ -57,12 +67,15 @@ function configCall(tape: Tape, next: ConfigWrite, driver: FollowedCalls): Proce
   }
   const { mode } = driver.vectors;
   if (msix !== null && next.offset === msix.offset + PCI_MSIX_FLAGS) {
-    const isOn = (next.value & MSIX_ON) === MSIX_ON;
-    return isOn && mode === null ? driver.alloc("msix", messages(tape)) : null;
+    if ((next.value & MSIX_ON) !== MSIX_ON) return null;
+    // Turned on again, it is a function that lost its state.
+    if (mode === "msix") return driver.vectors.restore();
+    return mode === null ? driver.alloc("msix", messages(tape)) : null;
   }
   if (msi === null || next.offset !== msi.offset + PCI_MSI_FLAGS) return null;
   if ((next.value & PCI_MSI_FLAGS_ENABLE) === 0) {
-    if (mode === "msi") return driver.vectors.freeAll();
+    if (mode === "msi")
+      return endsMsi(tape, msi) ? driver.vectors.freeAll() : driver.vectors.restore();
     return mode === null ? driver.alloc("msi", granted(tape, msi.offset)) : null;
   }
   const address = tape.peek(1);
@@ -70,6 +83,13 @@ function configCall(tape: Tape, next: ConfigWrite, driver: FollowedCalls): Proce
     address?.kind === "config" && address.offset === msi.offset + PCI_MSI_ADDRESS_LO;
   if (mode !== "msi" || !isMessage) return null;
   return address.value === 0 ? driver.vectors.free(0) : driver.request(0);
+}
+
+/** Turned off for good; a function that lost its state gets its message again right after. */
+function endsMsi(tape: Tape, msi: { readonly offset: number; readonly bytes: number }): boolean {
+  const after = tape.peek(1);
+  if (after?.kind !== "config") return true;
+  return after.offset < msi.offset || after.offset >= msi.offset + msi.bytes;
 }
 
 /** Vectors whose messages are written before anything else is. */

@@ -25,6 +25,9 @@ export interface FollowedCalls {
   readonly vectors: {
     readonly mode: "intx" | "msi" | "msix" | null;
     readonly count: number;
+    setAffinity(vector: number, vcpus: readonly number[]): Process<number>;
+    acknowledge(vector: number): Process;
+    restore(): Process;
     free(vector: number): Process;
     freeAll(): Process;
   };

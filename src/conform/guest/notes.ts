@@ -2,7 +2,7 @@
 
 /** Something that happens to the guest, or that somebody does in it. */
 export type GuestAction =
-  | { readonly do: "load" | "unload"; readonly driver: string }
+  | { readonly do: "load" | "unload"; readonly driver: string; readonly parameters: string }
   | { readonly do: "bind" | "unbind"; readonly driver: string; readonly slot: string }
   | { readonly do: "link"; readonly isUp: boolean }
   | { readonly do: "channels"; readonly combined: number }
@@ -12,6 +12,8 @@ export type GuestAction =
   | { readonly do: "reset-function" | "remove"; readonly slot: string | null }
   | { readonly do: "reset-controller"; readonly index: number }
   | { readonly do: "rescan" | "reboot" | "power-off" | "kexec" | "suspend" }
+  /** The machine asks for it, and the guest may or may not follow. */
+  | { readonly do: "power-button" | "wake-up" }
   /** Suspend with `pm_test`: the devices come back at once. */
   | { readonly do: "suspend-test" }
   | { readonly do: "unplug" | "plug"; readonly id: string | null };
@@ -33,7 +35,7 @@ const NOTHING: Note = { actions: [], isKnown: true, begins: false, completes: fa
 
 /** Commands that no device and no driver notices but by interrupts. */
 const HARMLESS =
-  /^(grep|cat|ls|true|sleep|ping|basename|dd|taskset|lspci|dmesg|head|sort|sed|wc|uname|date)\b|^:$/;
+  /^(?:grep|cat|ls|true|sleep|ping|basename|dd|taskset|lspci|dmesg|head|sort|sed|wc|uname)\b|^:$/;
 const READ_ONLY_ETHTOOL = /^ethtool (-[ilSkgc]|\w+$|-t \S+ online)/;
 
 type Rule = readonly [RegExp, (groups: readonly string[]) => GuestAction[]];
@@ -42,8 +44,14 @@ const one = (action: GuestAction): GuestAction[] => [action];
 
 /** One rule a kind of command; `\S` stands for names that the session chose. */
 const RULES: readonly Rule[] = [
-  [/^(?:lm|modprobe|insmod) (?!-)(\S+)/, ([driver = ""]) => one({ do: "load", driver })],
-  [/^(?:rmmod|modprobe -r) (\S+)/, ([driver = ""]) => one({ do: "unload", driver })],
+  [
+    /^(?:lm|modprobe|insmod) (?!-)(\S+) ?(.*)$/,
+    ([driver = "", parameters = ""]) => one({ do: "load", driver, parameters }),
+  ],
+  [
+    /^(?:rmmod|modprobe -r) (\S+)/,
+    ([driver = ""]) => one({ do: "unload", driver, parameters: "" }),
+  ],
   [
     /^echo (\S+) > \/sys\/bus\/pci\/drivers\/([^/]+)\/(bind|unbind)/,
     ([slot = "", driver = "", what]) =>
@@ -59,6 +67,10 @@ const RULES: readonly Rule[] = [
     /^echo ([0-9a-f,]+) > \/proc\/irq\/(\d+|\$\w+)\/smp_affinity$/,
     ([mask = "", irq = ""]) =>
       one({ do: "affinity", irq: irq.startsWith("$") ? null : Number(irq), vcpus: bits(mask) }),
+  ],
+  [
+    /^echo ([\d,-]+) > \/proc\/irq\/(\d+)\/smp_affinity_list$/,
+    ([list = "", irq]) => one({ do: "affinity", irq: Number(irq), vcpus: listed(list) }),
   ],
   [
     /^echo ([01]) > \/sys\/devices\/system\/cpu\/cpu(\d+)\/online/,
@@ -90,6 +102,14 @@ function bits(mask: string): number[] {
     if (((value >> BigInt(cpu)) & 1n) === 1n) found.push(cpu);
   }
   return found;
+}
+
+/** CPUs of a list: `0,2-3`. */
+function listed(list: string): number[] {
+  return list.split(",").flatMap((part) => {
+    const [first = 0, last = first] = part.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
 }
 
 export class NoteReader {
@@ -172,12 +192,16 @@ function qmp(text: string): Note {
       return { ...NOTHING, begins: true, actions: one({ do: "unplug", id }) };
     case "device_add":
       return { ...NOTHING, begins: true, actions: one({ do: "plug", id }) };
+    case "system_powerdown":
+      return { ...NOTHING, begins: true, actions: one({ do: "power-button" }) };
+    case "system_wakeup":
+      return { ...NOTHING, begins: true, cuts: true, actions: one({ do: "wake-up" }) };
     case "event":
     case "stop":
     case "cont":
       return NOTHING;
     default:
-      // system_reset, system_wakeup, system_powerdown, quit: told by what the machine then does.
+      // system_reset, quit: told by what the machine then does.
       return { ...NOTHING, begins: true, cuts: true };
   }
 }

@@ -158,17 +158,31 @@ export class GuestPlayer {
     return this.#devices.filter(({ driver }) => driver === kind).map(({ name }) => name);
   }
 
+  /** Devices that the guest wrote to in this segment. */
+  #writers(): string[] {
+    return this.#devices.map(({ name }) => name).filter((device) => this.#hasMore(device));
+  }
+
   /** Devices by the VMM's name, of which the session may have made a new one. */
   #withId(id: string | null): string[] {
     const found = this.#devices.find(({ name }) => id?.startsWith(name));
-    return found === undefined ? this.#devices.map(({ name }) => name) : [found.name];
+    return found === undefined ? this.#writers() : [found.name];
+  }
+
+  /** A module's parameters change what its driver does. */
+  #load(driver: string, parameters: string): Process[] {
+    const devices = this.#driven(driver);
+    if (parameters === "") return devices.map((device) => this.#guest.bind(device));
+    const why = `a driver with parameters that are not modelled: ${driver} ${parameters}`;
+    for (const device of devices) this.#bus.lose(device, why);
+    return [];
   }
 
   #processes(action: GuestAction): Process[] {
     const guest = this.#guest;
     switch (action.do) {
       case "load":
-        return this.#driven(action.driver).map((device) => guest.bind(device));
+        return this.#load(action.driver, action.parameters);
       case "unload":
         return this.#driven(action.driver).map((device) => guest.unbind(device));
       case "bind":
@@ -207,6 +221,10 @@ export class GuestPlayer {
         return [guest.reboot()];
       case "power-off":
         return [guest.powerOff()];
+      case "power-button":
+        return this.#writers().length > 0 ? [guest.powerOff()] : [];
+      case "wake-up":
+        return this.#writers().length > 0 ? [guest.resume()] : [];
       case "kexec":
         return [guest.kexec()];
       case "suspend":

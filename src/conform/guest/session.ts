@@ -28,6 +28,7 @@ interface OpenSegment {
 const ENDINGS: ReadonlySet<GuestAction["do"]> = new Set([
   "reboot",
   "power-off",
+  "power-button",
   "kexec",
   "suspend",
   "unplug",
