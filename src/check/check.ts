@@ -9,9 +9,14 @@ export interface CheckResult {
   readonly detail: string;
 }
 
+export interface CheckedGuest extends Pick<HostGuestReport, "name" | "alive" | "hostile"> {
+  /** Its kernel is up at the end. */
+  readonly running: boolean;
+}
+
 export interface CheckInput {
   readonly ledger: Ledger;
-  readonly guests: readonly Pick<HostGuestReport, "name" | "alive" | "hostile">[];
+  readonly guests: readonly CheckedGuest[];
   /** The pool after the last VM process was closed; null if some could not be closed. */
   readonly poolAfterExit: PoolReport | null;
 }

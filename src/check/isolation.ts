@@ -3,28 +3,27 @@ import type { Fate } from "../measure/fates.ts";
 import type { FateSums, LedgerEntry } from "../measure/ledger.ts";
 import type { CheckInput, CheckResult } from "./check.ts";
 
-/** Lost before the VM process could have anything to do with it. */
-const LEFT_BEHIND: readonly Fate[] = [
-  "dropped-disabled",
-  "dropped-bus-master",
-  "dropped-no-handler",
-  "dropped-withdrawn",
+/** Where interrupts end that were on their way to a guest and got stuck, or were taken from it. */
+const STUCK: readonly Fate[] = [
+  "pending-host",
+  "pending-eventfd",
+  "pending-guest",
+  "dropped-closed",
 ];
 
 /** True if interrupts were on their way to a guest and not one reached a handler of its. */
 function starved(entries: readonly LedgerEntry[]): boolean {
-  let underWay = 0;
-  let delivered = 0;
-  for (const { raised, fates } of entries) {
-    underWay += raised - LEFT_BEHIND.reduce((sum, fate) => sum + (fates[fate] ?? 0), 0);
-    delivered += fates.delivered ?? 0;
-  }
-  return underWay > 0 && delivered === 0;
+  const sum = (fates: readonly Fate[]): number =>
+    entries.reduce((all, entry) => fates.reduce((n, fate) => n + (entry.fates[fate] ?? 0), all), 0);
+  return sum(STUCK) > 0 && sum(["delivered"]) === 0;
 }
 
 const deadDrops = (fates: FateSums): number => fates["dropped-guest-dead"] ?? 0;
 
-/** With somebody dead or hostile, each living guest has to get interrupts and lose none to it. */
+/**
+ * With somebody dead or hostile, each living guest has to get interrupts and lose none to it. One
+ * that is off, booting or crashed takes none through nobody's fault but its own.
+ */
 export function checkIsolation({ ledger, guests }: CheckInput): CheckResult {
   const check = "isolation";
   const troubled = guests.filter(
@@ -33,9 +32,9 @@ export function checkIsolation({ ledger, guests }: CheckInput): CheckResult {
   if (troubled.length === 0) return { check, ok: true, detail: "no guest died or misbehaved" };
   const neighbours = guests.filter((guest) => !troubled.includes(guest));
   const harmed: string[] = [];
-  for (const { name } of neighbours) {
+  for (const { name, running } of neighbours) {
     const entries = ledger.rows.filter((entry) => entry.guest === name);
-    if (starved(entries)) harmed.push(`${name} got no interrupt`);
+    if (running && starved(entries)) harmed.push(`${name} got no interrupt`);
     const lost = entries.reduce((sum, { fates }) => sum + deadDrops(fates), 0);
     if (lost > 0) harmed.push(`${name} lives and lost ${lost} as if it were dead`);
   }

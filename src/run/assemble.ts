@@ -39,6 +39,7 @@ export function assembleResult(
     guests: outcome.host.guests.map((guest, i) => ({
       ...guest,
       alive: outcome.guests[i]?.dead === null,
+      running: outcome.guests[i]?.report?.state === "running",
     })),
     poolAfterExit: outcome.poolAfter,
   });

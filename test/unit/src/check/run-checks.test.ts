@@ -39,6 +39,7 @@ const guestOf = (name: string, alive = true, hostile: Record<string, number> = {
   name,
   alive,
   hostile,
+  running: alive,
 });
 
 const WELL: CheckInput = {
@@ -126,6 +127,12 @@ describe("isolation", () => {
     const ledger = ledgerOf([entry("g2", 9, { "dropped-closed": 9 })]);
     const guests = [guestOf("g1", true, { "not-msgpack": 3 }), guestOf("g2")];
     expect(finding("isolation", { guests, ledger }).ok).toBe(false);
+  });
+
+  test("holds for a neighbour that had crashed by itself", () => {
+    const ledger = ledgerOf([entry("g2", 9, { "pending-guest": 1, "coalesced-irr": 8 })]);
+    const guests = [guestOf("g1", false), { ...guestOf("g2"), running: false }];
+    expect(finding("isolation", { guests, ledger }).ok).toBe(true);
   });
 
   test("is broken if a living neighbour lost interrupts as a dead one does", () => {
