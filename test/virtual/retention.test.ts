@@ -66,7 +66,7 @@ describe.each(POLICIES.map((policy) => [JSON.stringify(policy), policy] as const
   },
 );
 
-it("under QEMU, which swaps and never unsets, free-on-unset and free-dynamic are cache", async () => {
+it("under QEMU, which only swaps, free-on-unset and free-dynamic are cache", async () => {
   const [cache, unset, dynamic] = await Promise.all(
     ["cache", "free-on-unset", "free-dynamic"].map((policy) => life("qemu", policy)),
   );
