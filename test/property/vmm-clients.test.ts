@@ -25,7 +25,12 @@ const life = fc.record({
   kernel: fc.constantFrom("linux-6.1", "linux-6.12"),
   platform: fc.constantFrom("x86-vtd", "x86-amd", "x86-flat"),
   irtes: fc.constantFrom(64, 128),
-  vectors: fc.constantFrom(3, 9, 65),
+  device: fc.constantFrom(
+    { model: "nvme", msixVectors: 3 },
+    { model: "nvme", msixVectors: 9 },
+    { model: "nvme", msixVectors: 65 },
+    { model: "nic" },
+  ),
   seed: fc.nat(10_000),
   actions: fc.array(
     fc.record({ after: fc.integer({ min: 1, max: 40_000 }), what: fc.constantFrom(...ACTIONS) }),
@@ -35,7 +40,7 @@ const life = fc.record({
 
 it("conservation and leaks", async () => {
   await fc.assert(
-    fc.asyncProperty(life, async ({ vmm, kernel, platform, irtes, vectors, seed, actions }) => {
+    fc.asyncProperty(life, async ({ vmm, kernel, platform, irtes, device, seed, actions }) => {
       let us = 150_000;
       const end = actions.findIndex(({ what }) => what.do === "shutdown" || what.do === "kill");
       const timeline = (end < 0 ? actions : actions.slice(0, end + 1)).map(({ after, what }) => {
@@ -47,13 +52,13 @@ it("conservation and leaks", async () => {
           name: "life",
           seed,
           host: { kernel, platform, irtes },
-          devices: [{ name: "nvme0", model: "nvme", msixVectors: vectors }],
+          devices: [{ name: "dev0", ...device }],
           guests: [
             {
               name: "g",
               vmm,
               vcpus: 2,
-              device: "nvme0",
+              device: "dev0",
               workload: { arrivals: "poisson", rate: "20k/s", per: "device" },
               timeline: [{ at: "0ms", do: "boot" }, ...timeline],
             },
