@@ -77,10 +77,11 @@ async function compare(
 
 async function conform(paths: string[], flags: ConformFlags, io: Io): Promise<number> {
   if (flags.verbose === true && flags.json !== true) {
-    const { conformLayers } = await import("../conform/conform.ts");
+    const { layeredRecordings } = await import("../conform/layered.ts");
     const page = { width: widthOf(io), style: styleFor(io) };
-    for (const { file, rows } of conformLayers(paths, await loadSides())) {
-      io.out(`${page.style.bold(clip(file, page.width))}\n\n${layersText(rows, page)}\n`);
+    for (const { file, rows, ...about } of layeredRecordings(paths, await loadSides())) {
+      const text = layersText(rows, { ...page, ...about });
+      io.out(`${page.style.bold(clip(file, page.width))}\n\n${text}\n`);
     }
   }
   const report = await compare(paths, flags.kernel === undefined ? {} : { kernel: flags.kernel });
@@ -106,7 +107,7 @@ export const conformCommand: AddCommand = (program, io, done) => {
       ]),
     )
     .option("--json", "print every divergence as JSON")
-    .option("-v, --verbose", "of a VMM's recording show guest, VMM and kernel side by side")
+    .option("-v, --verbose", "show guest, VMM, kernel and pool side by side, line by line")
     .action(async (paths: string[], flags: ConformFlags) => {
       done(await conform(paths, flags, io));
     });

@@ -122,11 +122,13 @@ function rowLines(row: LayerRow, columns: Columns, style: Style, poolBefore: str
   const blank = " ".repeat(head.length);
   const room = columns.width - head.length;
   if (row.note !== "") return [style.warn(clip(`${head}-- ${printable(row.note)}`, columns.width))];
+  const isWrong = row.differences.length > 0;
   if (row.guest !== "") {
-    return broken(row.guest, room).map((text, i) => `${i === 0 ? head : blank}${text}`);
+    const texts = broken(row.guest, room).map((text, i) => `${i === 0 ? head : blank}${text}`);
+    const wrong = differenceLines(row, room).map((text) => clip(blank + text, columns.width));
+    return isWrong ? [...texts, ...wrong].map(style.bad) : texts;
   }
   const indent = " ".repeat(columns.guest);
-  const isWrong = row.differences.length > 0;
   const asked = broken(row.vmm, columns.vmm).map((text, i) => {
     const start = `${i === 0 ? head : blank}${indent}`;
     if (i > 0) return start + text;
@@ -136,21 +138,24 @@ function rowLines(row: LayerRow, columns: Columns, style: Style, poolBefore: str
     if (whole.length > columns.width) return clip(whole, columns.width);
     return isNew ? whole.slice(0, -pool.length) + style.bold(pool) : whole;
   });
-  const wrong = row.differences.flatMap(({ field, expected, got }) => {
-    const short = `!! ${field}: expected ${expected}, got ${got}`;
-    const beside = Math.max(VMM_MIN, room - columns.guest);
-    if (short.length <= beside) return [short];
-    const blanks = " ".repeat(field.length + 5);
-    return [
-      ...broken(`!! ${field}: expected ${expected}`, beside),
-      ...broken(`got ${got}`, beside - blanks.length).map((text) => blanks + text),
-    ];
-  });
-
+  const wrong = differenceLines(row, Math.max(VMM_MIN, room - columns.guest));
   return [
     ...asked.map((text) => (isWrong ? style.bad(text.trimEnd()) : text.trimEnd())),
-    ...wrong.map((text) => style.bad(clip(`${blank}${indent}${printable(text)}`, columns.width))),
+    ...wrong.map((text) => style.bad(clip(blank + indent + text, columns.width))),
   ];
+}
+
+/** What was expected and what came, in one line if it is short, in `width` columns. */
+function differenceLines({ differences }: LayerRow, width: number): string[] {
+  return differences.flatMap(({ field, expected, got }) => {
+    const short = `!! ${field}: expected ${expected}, got ${got}`;
+    if (short.length <= width) return [printable(short)];
+    const blanks = " ".repeat(field.length + 5);
+    return [
+      ...broken(`!! ${field}: expected ${expected}`, width),
+      ...broken(`got ${got}`, width - blanks.length).map((text) => blanks + text),
+    ];
+  });
 }
 
 /** The right half of a call's row: what was answered, and what the pool lends then. */

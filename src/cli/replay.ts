@@ -7,7 +7,6 @@ import type { LayerRow } from "../conform/layers.ts";
 import type { DescribedDevice } from "../conform/replay/log.ts";
 import { KERNELS, PLATFORMS } from "../conform/replay/log-header.ts";
 import type { Replay } from "../conform/replay/replay.ts";
-import type { CreateVmm } from "../conform/vmm/machine.ts";
 import { canonicalJson } from "../report/json.ts";
 import { clip, wrap } from "../report/table.ts";
 import type { HostSpec, Platform } from "../scenario/types.ts";
@@ -24,6 +23,9 @@ const DEVICE_LINES_MAX = 3;
 const MSIX_MAX = 2048;
 const MSI_MAX = 32;
 const DEVICE = /^([^=]+)=([a-z0-9-]*)(?::(\d{1,9})(?:,(\d{1,9}))?)?$/;
+
+/** How lines of recordings begin: with their number, or that of the script's line. */
+const RECORDED_LINE = /^\{"[in]":/;
 
 interface ReplayFlags {
   readonly kernel?: HostSpec["kernel"];
@@ -69,29 +71,32 @@ function readLog(file: string): string {
   }
 }
 
-/** Files whose names say that they are recordings, of VMMs or kernels. */
+/** The kinds of recordings that conform takes; null for a log. */
 async function replayRecording(file: string, flags: ReplayFlags, io: Io): Promise<number | null> {
-  if (file === STDIN) return null;
-  const { isVmmRecording } = await import("../conform/vmm/recording.ts");
-  if (!isVmmRecording(file)) return null;
-  const [{ conformLayers }, { loadHost, loadVmm }] = await Promise.all([
-    import("../conform/conform.ts"),
-    import("../run/entries.ts"),
+  const [{ isVmmRecording }, { isKernelRecording }] = await Promise.all([
+    import("../conform/vmm/recording.ts"),
+    import("../conform/recorded-machine.ts"),
   ]);
-  const [{ createHost }, { createVmm }] = await Promise.all([loadHost(), loadVmm<CreateVmm>()]);
-  for (const { rows, ops, divergences } of conformLayers([file], { createHost, createVmm })) {
+  if (file === STDIN || !(isVmmRecording(file) || isKernelRecording(file))) return null;
+  // A log may have such a name, too.
+  if (!RECORDED_LINE.test(readLog(file))) return null;
+  const [{ layeredRecordings }, { loadSides }] = await Promise.all([
+    import("../conform/layered.ts"),
+    import("../conform/file-worker.ts"),
+  ]);
+  let found = 0;
+  for (const { rows, ops, divergences, ...about } of layeredRecordings([file], await loadSides())) {
+    found += divergences.length;
+    const totals = { calls: ops, divergences: divergences.length };
     if (flags.output === "json") {
-      const totals = { calls: ops, divergences: divergences.length };
       io.out(canonicalJson({ schema: SCHEMA, file, rows: rows.map(jsonRow), divergences, totals }));
-    } else {
-      const width = widthOf(io);
-      const unfolded = flags.verbose === true;
-      io.out(layersText(rows, { width, style: styleFor(io), unfolded }));
-      io.out(`\n${totalsText(ops, divergences.length)}\n`);
+      continue;
     }
-    if (divergences.length > 0) return EXIT_FAILED;
+    const page = { width: widthOf(io), style: styleFor(io), unfolded: flags.verbose === true };
+    io.out(layersText(rows, { ...page, ...about }));
+    io.out(`\n${totalsText(ops, divergences.length)}\n`);
   }
-  return EXIT_OK;
+  return found > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 function jsonRow({ fold: _, write: __, ...row }: LayerRow): object {
@@ -147,8 +152,9 @@ function pageText(
   const { host, devices, assumed, entryName, divergences } = replay;
   const width = widthOf(io);
   const style = styleFor(io);
-  const machine = `${host.kernel}, ${host.platform}, ${host.cpus} CPUs`;
-  const head = [style.bold(clip(replay.file, width)), ...indented(machine, width)];
+  const machine = [host.kernel, host.platform, `${host.cpus} CPUs`];
+  const told = machine.filter((part) => !assumed.some((text) => text.startsWith(part)));
+  const head = [style.bold(clip(replay.file, width)), ...indented(told.join(", "), width)];
   if (assumed.length > 0) head.push(...indented(`assumed: ${assumed.join(", ")}`, width));
   for (const { name, about, isDeduced } of devices) {
     const remedy = `the smallest that fits the log (--device ${name}=MODEL:VECTORS)`;
@@ -207,7 +213,7 @@ export const replayCommand: AddCommand = (program, io, done) => {
   program
     .command("replay")
     .description("replay a VMM's ioctl log on the kernel model, answer beside answer")
-    .argument("<file>", "a log in JSON lines (README.md), a recording of a VMM, or - for stdin")
+    .argument("<file>", "a log in JSON lines (README.md), a recording, or - for stdin")
     .addOption(
       new Option("--kernel <name>", "whose answers; default: the header's, or linux-6.12").choices(
         KERNELS,

@@ -25,7 +25,7 @@ export interface Exemption {
  * Observations that the host may lack: arm64's kernel messages and chips. `step` and `got` say how
  * far the recorder came in opening container, group and device, which is one call here.
  */
-const IGNORED: ReadonlySet<string> = new Set(["log", "chips", "step", "got"]);
+export const IGNORED: ReadonlySet<string> = new Set(["log", "chips", "step", "got"]);
 
 /** Fields of an operation that differ. Of a kernel log only messages about interrupts count. */
 export function differences(

@@ -6,7 +6,7 @@ import { exemptionOf, findRecordings, readText, readTextIfPresent } from "./file
 import type { NotCompared } from "./guest/bus.ts";
 import { conformGuestRecording } from "./guest/conform.ts";
 import type { CreateReplayGuest } from "./guest/machine.ts";
-import type { LayerRow } from "./layers.ts";
+import type { RanOp } from "./kernel-rows.ts";
 import { LeakedState } from "./leaked-state.ts";
 import { type RecordingName, recordingName } from "./recorded-machine.ts";
 import { checkAgainstScript, parseRecording, type RecordedOp, scriptOps } from "./recording.ts";
@@ -14,7 +14,6 @@ import { conformLog, isIoctlLog } from "./replay/conform-log.ts";
 import { ScriptRunner } from "./runner.ts";
 import { parseLine, type ScriptLine } from "./script.ts";
 import { conformVmmRecording } from "./vmm/conform.ts";
-import { vmmRows } from "./vmm/layers.ts";
 import type { CreateVmm } from "./vmm/machine.ts";
 import { isVmmRecording, recordedKernel } from "./vmm/recording.ts";
 
@@ -75,25 +74,6 @@ export function conformResult(files: readonly (FileConformance | null)[]): Confo
   if (notCompared.length === 0) return { totals, divergences };
   const writes = notCompared.reduce((sum, found) => sum + found.writes, 0);
   return { totals: { ...totals, notCompared: writes }, divergences, notCompared };
-}
-
-/** A recording in layers, and the numbers that it comes to. */
-export interface LayeredRecording extends FileConformance {
-  readonly file: string;
-  readonly rows: readonly LayerRow[];
-}
-
-/** Each recording of a VMM in `paths`: what guest, VMM and kernel did, side by side. */
-export function* conformLayers(
-  paths: readonly string[],
-  sides: { readonly createHost: CreateHost; readonly createVmm: CreateVmm },
-): Generator<LayeredRecording> {
-  for (const file of findRecordings(paths)) {
-    if (!isVmmRecording(file)) continue;
-    const found = conformVmmRecording(file, sides, true);
-    const { ops, divergences } = found;
-    yield { file, ops, divergences, rows: vmmRows(found) };
-  }
 }
 
 /** Runs one recording on a fresh host; null for one that the options leave out. */
@@ -166,11 +146,13 @@ function earlierProcesses(
   ];
 }
 
-function conformRecording(
+/** Runs the recording of a kernel; `watch` is told of each operation that was compared. */
+export function conformRecording(
   file: string,
   name: RecordingName,
   options: ConformOptions,
   scripts: ScriptCache,
+  watch?: (op: RanOp) => void,
 ): FileConformance {
   const recorded = readRecording(file, name);
   const exemption: Exemption = exemptionOf(file, name.key);
@@ -194,10 +176,13 @@ function conformRecording(
     const [expected, ours] = name.inherits ? leaked.forget(device, line, both) : both;
     leaked.learn(device, line, observed);
     ops++;
+    const found: Divergence[] = [];
     for (const difference of differences(expected!, ours!)) {
       if (difference.field === "ev" && exemption.race?.includes(n) === true) continue;
-      divergences.push({ file, line: n, op, ...difference });
+      found.push({ file, line: n, op, ...difference });
     }
+    divergences.push(...found);
+    watch?.({ n, op, expected: observed, got, pool: runner.poolUse(), divergences: found });
   }
   return { ops, divergences };
 }

@@ -1,5 +1,5 @@
 /** A worker thread's part of a comparison: one recording a task. */
-import { type InputPlace, UsageError } from "../base/errors.ts";
+import { type InputPlace, InvariantError, UsageError } from "../base/errors.ts";
 import type { CreateHost } from "../run/contract.ts";
 import { loadHost, loadReplayGuest, loadVmm } from "../run/entries.ts";
 import { conformFile, type FileConformance, type ScriptCache } from "./conform.ts";
@@ -14,6 +14,7 @@ export interface FileTask {
 /** Errors lose their class between threads; what a user did wrong has to keep its place. */
 export type FileOutcome =
   | { readonly done: FileConformance | null }
+  | { readonly broken: string }
   | { readonly wrong: { message: string; place: InputPlace; hint: string | undefined } };
 
 export interface Sides {
@@ -42,6 +43,7 @@ export async function runTask({ path, kernel }: FileTask): Promise<FileOutcome> 
   try {
     return { done: conformFile(path, options, scripts) };
   } catch (error) {
+    if (error instanceof InvariantError) return { broken: `${path}: ${error.message}` };
     if (!(error instanceof UsageError)) throw error;
     const { message, place, hint } = error;
     return { wrong: { message, place, hint } };

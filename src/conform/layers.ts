@@ -107,7 +107,10 @@ function foldedWrites(rows: readonly LayerRow[], at: number): [LayerRow, number]
   if (first.write === undefined) return null;
   const { vector, field, value, device } = first.write;
   const prefix = device === "" ? "" : `${device} `;
-  const entries = runLength(rows, at, ({ write: a }, { write: b }) => {
+  const isFine = ({ differences }: LayerRow): boolean => differences.length === 0;
+  const entries = runLength(rows, at, (before, after) => {
+    const [a, b] = [before.write, after.write];
+    if (!isFine(before) || !isFine(after)) return false;
     if (a?.device !== b?.device || a?.field !== b?.field || a?.value !== b?.value) return false;
     return b?.vector === a!.vector + 1;
   });
@@ -116,7 +119,9 @@ function foldedWrites(rows: readonly LayerRow[], at: number): [LayerRow, number]
     return [{ ...first, guest }, entries];
   }
   const fields = new Set([field]);
-  const words = runLength(rows, at, ({ write: a }, { write: b }) => {
+  const words = runLength(rows, at, (before, after) => {
+    const [a, b] = [before.write, after.write];
+    if (!isFine(before) || !isFine(after)) return false;
     if (b === undefined || a!.device !== b.device || a!.vector !== b.vector) return false;
     return !fields.has(b.field) && fields.size < fields.add(b.field).size;
   });

@@ -55,10 +55,9 @@ export async function conformFilesParallel(
 
 /** The errors that a thread met, as if they had been thrown here. */
 async function resultOf(task: Promise<FileOutcome>): Promise<FileConformance | null> {
-  const outcome = await task.catch((error: Error) => {
-    throw error.name === "InvariantError" ? new InvariantError(error.message) : error;
-  });
+  const outcome = await task;
   if ("done" in outcome) return outcome.done;
+  if ("broken" in outcome) throw new InvariantError(outcome.broken);
   const { message, place, hint } = outcome.wrong;
   throw new UsageError(message, { place, ...(hint === undefined ? {} : { hint }) });
 }

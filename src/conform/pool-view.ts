@@ -2,6 +2,14 @@
 import type { HostMachine, PoolInspection, TableInspection } from "../run/contract.ts";
 import type { RecordedMachine } from "./recorded-machine.ts";
 import { msiChip } from "./recorded-x86.ts";
+import type { PoolUse } from "./vmm/calls.ts";
+
+/** What the pool lends now. */
+export function poolUseOf(host: HostMachine): PoolUse {
+  const { irqs, tables, matrix } = host.inspectPool();
+  const irtes = tables.reduce((sum, { used }) => sum + used, 0);
+  return { irqs, irtes, vectors: matrix?.totalAllocated ?? 0 };
+}
 
 type View = Record<string, unknown>;
 

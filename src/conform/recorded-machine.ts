@@ -37,3 +37,10 @@ export interface RecordingName {
 export function recordingName(path: string): RecordingName {
   return arm64RecordingName(path) ?? x86RecordingName(path);
 }
+
+const KERNEL_RECORDING = /\.(6\.1|6\.12|7\.2)(-arm64)?(-v2m)?(\.smp\d+)?\.jsonl$/;
+
+/** True if a file's name is that of a recording of a kernel. */
+export function isKernelRecording(path: string): boolean {
+  return KERNEL_RECORDING.test(path);
+}

@@ -30,10 +30,11 @@ import {
 import { ItsTrace } from "./its-trace.ts";
 import { comparableMessages, KernelLog } from "./kernel-log.ts";
 import { type ConfigReader, capabilityView, hardwareView } from "./pci-view.ts";
-import { PoolView } from "./pool-view.ts";
+import { PoolView, poolUseOf } from "./pool-view.ts";
 import { BDF_LENGTH, type RecordedMachine } from "./recorded-machine.ts";
 import { RecorderVm } from "./recorder-vm.ts";
 import type { IrqData, ScriptLine, ScriptOp, SetOp } from "./script.ts";
+import type { PoolUse } from "./vmm/calls.ts";
 
 /** What an operation showed, keyed as in the recordings. */
 export type Observed = Record<string, unknown>;
@@ -121,6 +122,11 @@ export class ScriptRunner {
     this.#its.take();
     this.#log.take();
     this.#pool.begin();
+  }
+
+  /** What the pool lends now. */
+  poolUse(): PoolUse {
+    return poolUseOf(this.#vm.host);
   }
 
   #openFile(): number {

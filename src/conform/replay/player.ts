@@ -26,6 +26,7 @@ import {
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_OFFSET_UNIT,
 } from "../../uapi/vfio.ts";
+import { poolUseOf } from "../pool-view.ts";
 import { RecorderVm } from "../recorder-vm.ts";
 import type { FdName, PoolUse } from "../vmm/calls.ts";
 import type { ReplayedDevice } from "./devices.ts";
@@ -81,9 +82,7 @@ export class LogPlayer {
 
   /** What the pool lends now. */
   pool(): PoolUse {
-    const { irqs, tables, matrix } = this.#vm.host.inspectPool();
-    const irtes = tables.reduce((sum, { used }) => sum + used, 0);
-    return { irqs, irtes, vectors: matrix?.totalAllocated ?? 0 };
+    return poolUseOf(this.#vm.host);
   }
 
   /** What the shared entries are called: IRTEs, LPIs or SPIs. */
