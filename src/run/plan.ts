@@ -44,9 +44,13 @@ function planGuest(
   return { spec, devices, rows, doorbells, stages };
 }
 
-/** An nvme queue has two doorbells: submission tail, completion head; two queues at least. */
+/**
+ * As many as host/device's models have. An nvme queue has two, submission tail and completion head,
+ * two queues at least; a nic's one says that its causes were read.
+ */
 function doorbellsOf(device: DeviceSpec): number {
-  return device.model === "nvme" ? 2 * Math.max(2, device.msixVectors) : 0;
+  if (device.model === "nvme") return 2 * Math.max(2, device.msixVectors);
+  return device.model === "nic" ? 1 : 0;
 }
 
 /** The shared memory a guest needs. */
