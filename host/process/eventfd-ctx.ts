@@ -16,6 +16,13 @@ export interface EventfdListener {
 
 const NO_TOKENS = -1;
 
+/** Tokens of one row that were signalled into the counter. */
+interface Counted {
+  readonly row: number;
+  readonly meter: DeviceMeter;
+  tokens: number;
+}
+
 /** What an eventfd needs of the process it belongs to. */
 export type EventfdHome = Pick<HostPort, "eventfds" | "guestPoll" | "wakeGuest">;
 
@@ -41,6 +48,8 @@ export class EventfdCtx {
   /** Whose the last of them is. */
   #countedRow = -1;
   #countedMeter: DeviceMeter | null = null;
+  /** Tokens of other rows that came before those and had not been read: seldom any. */
+  #earlier: Counted[] = [];
 
   /** Starts with the descriptor's reference; `free` is called when the last one is dropped. */
   constructor(slot: number, home: EventfdHome, free: (ctx: EventfdCtx) => void) {
@@ -74,8 +83,38 @@ export class EventfdCtx {
   /** What was signalled after userspace had read for the last time, nobody will read. */
   #dropCount(): void {
     if (this.#counted <= 0) return;
-    const rest = Math.min(this.#home.eventfds.read(this.slot), this.#counted);
-    if (rest > 0) this.#countedMeter?.tookBack(this.#countedRow, rest, "dropped-closed");
+    const count = this.#home.eventfds.read(this.slot);
+    for (const { row, meter, tokens } of this.#unread(count)) {
+      meter.tookBack(row, tokens, "dropped-closed");
+    }
+  }
+
+  /** Whose tokens are in the counter if it holds `count`. Userspace reads all or none of them. */
+  #unread(count: number): Counted[] {
+    const [row, meter] = [this.#countedRow, this.#countedMeter];
+    const tokens = Math.min(count, Math.max(this.#counted, 0));
+    if (tokens === 0 || meter === null) return [];
+    const before = this.#earlier.reduce((sum, each) => sum + each.tokens, 0);
+    const none = count < before + this.#counted;
+    return [...(none ? [] : this.#earlier), { row, meter, tokens }];
+  }
+
+  /** A token of another row comes: those in the counter are told apart from it. */
+  #setAside(): void {
+    const unread = this.#unread(Number(this.#home.eventfds.count(this.slot)));
+    this.#earlier = [];
+    for (const each of unread) {
+      const same = this.#earlier.find(({ row }) => row === each.row);
+      if (same === undefined) this.#earlier.push(each);
+      else same.tokens += each.tokens;
+    }
+    this.#counted = 0;
+  }
+
+  /** No token is in the counter any more. */
+  #forget(counted: number): void {
+    this.#counted = counted;
+    if (this.#earlier.length > 0) this.#earlier = [];
   }
 
   /** True if a read or poll would find a count. */
@@ -94,7 +133,7 @@ export class EventfdCtx {
     if (at >= 0) this.#listeners.splice(at, 1);
     this.#first = this.#listeners[0] ?? null;
     if (this.#counted !== NO_TOKENS) return;
-    this.#counted = 0;
+    this.#forget(0);
     this.#home.eventfds.read(this.slot);
   }
 
@@ -105,22 +144,19 @@ export class EventfdCtx {
   signalPending(listener: EventfdListener): void {
     const count = this.#home.eventfds.count(this.slot);
     if (count === 0n) return;
-    const tokens = Math.min(Number(count), Math.max(this.#counted, 0));
-    const [row, meter] = [this.#countedRow, this.#countedMeter];
-    this.#counted = NO_TOKENS;
-    if (tokens === 0 || meter === null) {
-      listener.signalled(-1, null);
-      return;
-    }
-    meter.recalled(row, tokens);
-    listener.signalled(row, meter);
+    const unread = this.#unread(Number(count));
+    this.#forget(NO_TOKENS);
+    const last = unread.pop();
+    for (const { row, meter, tokens } of unread) meter.tookBack(row, tokens);
+    last?.meter.recalled(last.row, last.tokens);
+    listener.signalled(last?.row ?? -1, last?.meter ?? null);
   }
 
   /** eventfd_signal with the token of `row`, or with none (-1, null). Hot path. */
   signal(row: number, meter: DeviceMeter | null): void {
     const home = this.#home;
     if (this.#first !== null) {
-      if (this.#counted !== 0) this.#takeCount(row, meter);
+      if (this.#counted !== 0) this.#takeCount();
       this.#notify(row, meter);
       return;
     }
@@ -129,6 +165,7 @@ export class EventfdCtx {
       meter?.dropped(row, "dropped-closed");
       return;
     }
+    if (row !== this.#countedRow && meter !== null && this.#counted > 0) this.#setAside();
     if (home.eventfds.signal(this.slot)) {
       home.guestPoll.mark(this.slot);
       home.wakeGuest.wake();
@@ -148,10 +185,10 @@ export class EventfdCtx {
   }
 
   /** eventfd_ctx_do_read in the wake-up: older tokens in the counter go with this one. */
-  #takeCount(row: number, meter: DeviceMeter | null): void {
-    const older = Math.min(this.#home.eventfds.read(this.slot), Math.max(this.#counted, 0));
-    this.#counted = 0;
-    if (older > 0) meter?.tookBack(row, older);
+  #takeCount(): void {
+    const unread = this.#unread(this.#home.eventfds.read(this.slot));
+    this.#forget(0);
+    for (const { row, meter, tokens } of unread) meter.tookBack(row, tokens);
   }
 
   #notify(row: number, meter: DeviceMeter | null): void {

@@ -54,6 +54,36 @@ describe("EventfdCtx", () => {
     expect(fates.get(2, FATE["coalesced-eventfd"])).toBe(2);
   });
 
+  it("knows whose tokens wait in a counter that several vectors signal", () => {
+    const told = (after: (s: ReturnType<typeof setUp>) => void, fate: keyof typeof FATE) => {
+      const s = setUp();
+      for (const row of [1, 2, 1, 1]) s.ctx.signal(row, s.meter);
+      after(s);
+      return [1, 2].map((row) => s.fates.get(row, FATE[fate]));
+    };
+    // The descriptor is closed; an irqfd comes and is signalled again, or looks at once.
+    expect(told(({ ctx }) => ctx.release(), "dropped-closed")).toEqual([3, 1]);
+    const joined = told(({ ctx, log, meter }) => {
+      ctx.addListener(listener(log));
+      ctx.signal(2, meter);
+    }, "coalesced-eventfd");
+    expect(joined).toEqual([3, 1]);
+    const looked = told(({ ctx, log }) => ctx.signalPending(listener(log)), "coalesced-eventfd");
+    // One token of the last vector goes on.
+    expect(looked).toEqual([2, 1]);
+  });
+
+  it("forgets tokens that userspace has read", () => {
+    const { ctx, home, meter, fates } = setUp();
+    ctx.signal(1, meter);
+    ctx.signal(2, meter);
+    home.eventfds.read(3);
+    ctx.signal(2, meter);
+    ctx.signal(1, meter);
+    ctx.release();
+    expect([1, 2].map((row) => fates.get(row, FATE["dropped-closed"]))).toEqual([1, 1]);
+  });
+
   it("does not take what userspace wrote for tokens", () => {
     const { ctx, home, log, meter, fates } = setUp();
     home.eventfds.write(3, 7);
