@@ -19,6 +19,7 @@ export class FollowedDriver implements GuestDriver {
   mode: IrqKind = "msix";
   readonly #dev: PciDevice;
   readonly #leaving: () => Process;
+  readonly #requested = new Set<number>();
 
   /** `leaving` is what it does when its device is taken from it. */
   constructor(kernel: GuestKernel, fn: VirtualFunction, leaving: () => Process) {
@@ -40,7 +41,22 @@ export class FollowedDriver implements GuestDriver {
   }
 
   *request(vector: number): Process {
+    this.#requested.add(vector);
     yield* this.vectors.request(vector, HANDLER);
+  }
+
+  isRequested(vector: number): boolean {
+    return this.#requested.has(vector);
+  }
+
+  *free(vector: number): Process {
+    this.#requested.delete(vector);
+    yield* this.vectors.free(vector);
+  }
+
+  *freeAll(): Process {
+    this.#requested.clear();
+    yield* this.vectors.freeAll();
   }
 
   /** It writes its own configuration space. */

@@ -8,6 +8,7 @@ import { createDriver } from "../driver/registry.ts";
 import type { GuestDriver } from "../driver/types.ts";
 import { RealizeError } from "../vmm/errors.ts";
 import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
+import { administer } from "./administration.ts";
 import { assignResources, firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import { GuestKernel, type KernelOptions } from "./kernel.ts";
@@ -107,6 +108,12 @@ export class Lifecycle {
         return yield* this.#startIo();
       case "io-stop":
         return yield* this.#stopIo();
+      case "link-up":
+      case "link-down":
+      case "ethtool-l":
+      case "self-test":
+      case "set-affinity":
+        return yield* this.#administer(entry);
       case "msi-over-msix":
         return yield* msiOverMsix(this.#vm, this.#ejected);
       case "kill":
@@ -330,17 +337,6 @@ export class Lifecycle {
     if (driver !== null) yield* this.#remove(driver);
   }
 
-  /** System sleep: every driver puts its device to rest; and back, in the other order. */
-  *suspend(): Process {
-    for (const driver of [...this.#drivers].reverse()) {
-      if (driver.state === "bound") yield* driver.suspend();
-    }
-  }
-
-  *resume(): Process {
-    for (const driver of this.#drivers) yield* driver.resume();
-  }
-
   /** `kexec -e`: drivers shut down, and the next kernel starts without firmware. */
   *kexec(): Process {
     if (this.state !== "running") return;
@@ -377,6 +373,13 @@ export class Lifecycle {
     const dev = new PciDevice(this.#vm, fn);
     yield* dev.resetFunction();
     if (isBound) yield* driver.resetDone();
+  }
+
+  *#administer(entry: Omit<TimelineEntry, "at">): Process {
+    if (this.state !== "running") return;
+    yield* administer(this.#drivers, entry, ({ device }, errno) =>
+      this.#emit("guest_driver_error", { device, what: entry.do, errno }),
+    );
   }
 
   *#startIo(): Process {

@@ -9,6 +9,7 @@ import { NicDriver } from "../driver/nic.ts";
 import { NvmeDriver } from "../driver/nvme.ts";
 import type { GuestDriver, NetworkActions } from "../driver/types.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
+import { resumeDevices, suspendDevices } from "./administration.ts";
 import { FollowedDriver } from "./followed-driver.ts";
 import { GUEST_KERNELS } from "./guest-irq.ts";
 import { GuestInterrupts } from "./interrupts.ts";
@@ -78,11 +79,11 @@ export class ReplayGuest {
   }
 
   suspend(): Process {
-    return this.#life.suspend();
+    return suspendDevices(this.#life.drivers);
   }
 
   resume(): Process {
-    return this.#life.resume();
+    return resumeDevices(this.#life.drivers);
   }
 
   bind(device: string): Process {

@@ -19,14 +19,19 @@ const ACTIONS: readonly TimelineAction[] = [
   "cpu-online",
   "io-start",
   "io-stop",
+  "link-up",
+  "link-down",
+  "ethtool-l",
+  "self-test",
+  "set-affinity",
   "msi-over-msix",
 ];
 
 const MODES = ["intx", "msi", "msix"] as const;
 
-/** `mode intx`, `cpu-offline 3`, `reboot`: an action with its argument, as a user types it. */
+/** `mode intx`, `cpu-offline 3`, `set-affinity 1 2 3` (vector, vCPUs), `reboot`: an action with its argument, as a user types it. */
 export function parseAction(text: string): Action {
-  const [name = "", argument] = text.trim().split(/\s+/);
+  const [name = "", argument, ...cpus] = text.trim().split(/\s+/);
   const action = ACTIONS.find((known) => known === name);
   if (action === undefined) {
     throw new UsageError(`unknown guest action "${name}"`, {
@@ -38,8 +43,21 @@ export function parseAction(text: string): Action {
     if (to === undefined) throw new UsageError(`mode to what?`, { hint: MODES.join(", ") });
     return { do: action, to };
   }
+  if (action === "ethtool-l")
+    return { do: action, channels: count(argument, "how many channels?") };
+  if (action === "set-affinity") {
+    const vector = count(argument, "which vector?");
+    return { do: action, vector, cpus: cpus.map((cpu) => count(cpu, "which CPUs?")) };
+  }
   if (action !== "cpu-offline" && action !== "cpu-online") return { do: action };
   const cpu = Number(argument);
   if (!Number.isInteger(cpu) || cpu < 0) throw new UsageError(`${action}: which CPU?`);
   return { do: action, cpu };
+}
+
+/** A number from 0 on, or what to ask for. */
+function count(text: string | undefined, question: string): number {
+  const number = Number(text);
+  if (text === undefined || !Number.isInteger(number) || number < 0) throw new UsageError(question);
+  return number;
 }

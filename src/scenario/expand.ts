@@ -143,6 +143,10 @@ function expandDevice(
     const message = `MSI offers a power of two, not ${msiVectors} vectors`;
     report({ path: [...path, "msiVectors"], message, hint: "use 1, 2, 4, 8, 16 or 32" });
   }
+  if (entry.moderation !== undefined && entry.model !== "nic") {
+    const message = `${entry.model} does not moderate its interrupts`;
+    report({ path: [...path, "moderation"], atKey: true, message, hint: "only a nic does" });
+  }
   const msixVectors = entry.msixVectors ?? model.msixVectors;
   return numbered(entry.name, entry.count).map((name) => ({
     spec: {
@@ -151,6 +155,7 @@ function expandDevice(
       msixVectors,
       msiVectors,
       ...(entry.bridge === undefined ? {} : { bridge: entry.bridge }),
+      ...(entry.moderation === undefined ? {} : { moderationNs: entry.moderation }),
       ...(entry.retention === undefined
         ? {}
         : { retention: expandRetention(entry.retention, directory) }),

@@ -116,6 +116,9 @@ const device = z.strictObject({
   bridge: name.optional().meta({
     description: "The PCIe-to-PCI bridge it is behind; AMD-Vi has one table for all behind one.",
   }),
+  moderation: duration.optional().meta({
+    description: "Of a nic: interrupts of one vector are at least this far apart (EITR).",
+  }),
   retention: retention.optional(),
 });
 
@@ -154,6 +157,11 @@ const timelineEntry = z.strictObject({
     "cpu-online",
     "io-start",
     "io-stop",
+    "link-up",
+    "link-down",
+    "ethtool-l",
+    "self-test",
+    "set-affinity",
     "msi-over-msix",
   ]),
   to: z.enum(["intx", "msi", "msix"]).optional().meta({ description: "Of `mode`: which one." }),
@@ -162,6 +170,28 @@ const timelineEntry = z.strictObject({
     .min(0)
     .max(VCPUS_MAX - 1)
     .optional(),
+  channels: z
+    .int()
+    .min(1)
+    .max(8)
+    .optional()
+    .meta({ description: "Of `ethtool-l`: queues of each nic." }),
+  vector: z
+    .int()
+    .min(0)
+    .max(2047)
+    .optional()
+    .meta({ description: "Of `set-affinity`: which vector of each device." }),
+  cpus: z
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(VCPUS_MAX - 1),
+    )
+    .min(1)
+    .optional()
+    .meta({ description: "Of `set-affinity`: vCPUs it may go to, from its next interrupt on." }),
   every: duration.optional().meta({ description: "Repeats the action with this distance." }),
   times: z.int().min(1).max(100_000).optional().meta({ description: "How often, with `every`." }),
 });

@@ -26,9 +26,17 @@ export function expandTimeline(
     const at = [...path, i];
     checkArguments(entry, at, context);
     for (const time of times(entry, at, context)) {
-      const { to, cpu } = entry;
+      const { to, cpu, channels, vector, cpus } = entry;
       all.push({
-        entry: { at: time, do: entry.do, ...(to && { to }), ...(cpu !== undefined && { cpu }) },
+        entry: {
+          at: time,
+          do: entry.do,
+          ...(to && { to }),
+          ...(cpu !== undefined && { cpu }),
+          ...(channels !== undefined && { channels }),
+          ...(vector !== undefined && { vector }),
+          ...(cpus && { cpus }),
+        },
         path: at,
       });
     }
@@ -101,6 +109,7 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
       report({ path: [...path, "cpu"], message: "vCPU 0 cannot go offline", hint });
     }
   }
+  checkNetworkArguments(entry, path, context);
   if (entry.do === "msi-over-msix") needsBoth(context.devices, path, report);
   for (const device of entry.do === "mode" ? context.devices : []) {
     const lacks =
@@ -118,4 +127,31 @@ function needsBoth(devices: readonly DeviceSpec[], path: Path, report: (issue: I
   if (devices.some(({ msiVectors, msixVectors }) => msiVectors > 0 && msixVectors > 0)) return;
   const message = "no device of the guest has both MSI and MSI-X";
   report({ path: [...path, "do"], message, hint: "use a device of model nic" });
+}
+
+const NETWORK_ACTIONS: readonly Entry["do"][] = ["link-up", "link-down", "ethtool-l", "self-test"];
+
+/** `channels` belongs to ethtool-l, `vector` and `cpus` to set-affinity; links to nics. */
+function checkNetworkArguments(entry: Entry, path: Path, context: TimelineContext): void {
+  const { report, devices, vcpus } = context;
+  const belongs = { channels: "ethtool-l", vector: "set-affinity", cpus: "set-affinity" } as const;
+  for (const key of ["channels", "vector", "cpus"] as const) {
+    if (entry.do !== belongs[key] && entry[key] !== undefined) {
+      const message = `${entry.do} takes no ${key}:`;
+      report({ path: [...path, key], atKey: true, message });
+    }
+    if (entry.do === belongs[key] && entry[key] === undefined) {
+      const hint = { channels: "channels: 2", vector: "vector: 1", cpus: "cpus: [1]" }[key];
+      report({ path, message: `${entry.do} needs ${key}:`, hint });
+    }
+  }
+  if (NETWORK_ACTIONS.includes(entry.do) && !devices.some(({ model }) => model === "nic")) {
+    const hint = "give it a device of model nic";
+    report({ path: [...path, "do"], message: `${entry.do}: the guest has no nic`, hint });
+  }
+  const far = entry.cpus?.findIndex((cpu) => cpu >= vcpus) ?? -1;
+  if (far >= 0) {
+    const message = `there is no vCPU ${entry.cpus![far]}: the guest has ${vcpus}, from 0`;
+    report({ path: [...path, "cpus", far], message });
+  }
 }

@@ -26,8 +26,12 @@ function ns(value: number): string {
   return `${value}ns`;
 }
 
-function deviceEntry({ retention, ...device }: DeviceSpec): object {
-  return retention === undefined ? device : { ...device, retention: retentionYaml(retention) };
+function deviceEntry({ retention, moderationNs, ...device }: DeviceSpec): object {
+  return {
+    ...device,
+    ...(moderationNs === undefined ? {} : { moderation: ns(moderationNs) }),
+    ...(retention === undefined ? {} : { retention: retentionYaml(retention) }),
+  };
 }
 
 /** Only the keys that the arrivals take. */

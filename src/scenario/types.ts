@@ -183,6 +183,13 @@ export type TimelineAction =
   | "cpu-online"
   | "io-start"
   | "io-stop"
+  /** `ip link set up` and `down`, `ethtool -L`, `ethtool -t offline` of network functions. */
+  | "link-up"
+  | "link-down"
+  | "ethtool-l"
+  | "self-test"
+  /** A vector goes to other vCPUs, with its next interrupt. */
+  | "set-affinity"
   /** Config space by hand: MSI on while MSI-X is on, then both off. */
   | "msi-over-msix";
 
@@ -193,6 +200,11 @@ export interface TimelineEntry {
   readonly to?: "intx" | "msi" | "msix";
   /** `cpu-offline`, `cpu-online`. */
   readonly cpu?: number;
+  /** `ethtool-l`: queues of each network function. */
+  readonly channels?: number;
+  /** `set-affinity`: which vector of each device, and the vCPUs it may go to. */
+  readonly vector?: number;
+  readonly cpus?: readonly number[];
 }
 
 /** What uses vfio on behalf of a guest; `dpdk` is a driver with no guest. See guest/vmm. */

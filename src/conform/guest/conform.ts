@@ -33,7 +33,7 @@ export function conformGuestRecording(
   const player = new GuestPlayer(
     createGuest,
     {
-      vcpus: vcpusOf(file),
+      vcpus: vcpusOf(file, lines),
       kernel: file.includes("l2k61") ? "linux-6.1" : "linux-6.12",
       devices: [...images.values()].map(({ spec }) => spec),
       lineOnly: isLineOnly(lines),

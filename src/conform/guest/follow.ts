@@ -34,12 +34,13 @@ function tableCall(tape: Tape, next: TableWrite, driver: FollowedCalls): Process
     // The first mask bit of pci_free_irq_vectors is vector 0's; others are nobody's.
     return null;
   }
-  if (next.field === 0) return driver.request(next.vector);
+  const isRequested = driver.isRequested(next.vector);
+  if (next.field === 0) return isRequested ? null : driver.request(next.vector);
   if (next.field !== CONTROL || next.value !== PCI_MSIX_ENTRY_CTRL_MASKBIT) return null;
   const purpose = tape.maskPurpose(next.vector);
-  if (purpose === "free") return vectors.free(next.vector);
-  if (isShutdown(tape, vectors.count)) return vectors.freeAll();
-  return purpose === "move" ? hintedMove(tape, next.vector, driver) : null;
+  if (purpose === "free" && isRequested) return driver.free(next.vector);
+  if (isShutdown(tape, vectors.count)) return driver.freeAll();
+  return purpose === "move" && isRequested ? hintedMove(tape, next.vector, driver) : null;
 }
 
 /** The driver said where the vector had better be, and it went there with an interrupt. */
@@ -74,15 +75,15 @@ function configCall(tape: Tape, next: ConfigWrite, driver: FollowedCalls): Proce
   }
   if (msi === null || next.offset !== msi.offset + PCI_MSI_FLAGS) return null;
   if ((next.value & PCI_MSI_FLAGS_ENABLE) === 0) {
-    if (mode === "msi")
-      return endsMsi(tape, msi) ? driver.vectors.freeAll() : driver.vectors.restore();
+    if (mode === "msi") return endsMsi(tape, msi) ? driver.freeAll() : driver.vectors.restore();
     return mode === null ? driver.alloc("msi", granted(tape, msi.offset)) : null;
   }
   const address = tape.peek(1);
   const isMessage =
     address?.kind === "config" && address.offset === msi.offset + PCI_MSI_ADDRESS_LO;
   if (mode !== "msi" || !isMessage) return null;
-  return address.value === 0 ? driver.vectors.free(0) : driver.request(0);
+  if (address.value === 0) return driver.free(0);
+  return driver.isRequested(0) ? null : driver.request(0);
 }
 
 /** Turned off for good; a function that lost its state gets its message again right after. */

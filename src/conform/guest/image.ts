@@ -14,7 +14,7 @@ import {
   PCI_STD_NUM_BARS,
 } from "../../uapi/pci-regs.ts";
 import { recordedDevice } from "../vmm/recorded-function.ts";
-import { numberOf, type RecordedLine } from "../vmm/recording.ts";
+import type { RecordedLine } from "../vmm/recording.ts";
 import { type ConfigWrite, type InterruptCaps, type RecordedWrite, writeOf } from "./writes.ts";
 
 /** A driver that is modelled, or none. */
@@ -29,6 +29,7 @@ const CLASSES: Readonly<Record<string, number>> = { nvme: 0x010802, nic: 0x02000
 /** SATA in AHCI mode: of the classes that firmware drives. */
 const FIRMWARE_DRIVEN = 0x010601;
 const OTHER = 0x020000;
+const DEFAULT_VCPUS = 2;
 
 export class FunctionImage {
   readonly spec: DeviceSpec;
@@ -159,9 +160,10 @@ function barsOf(writes: readonly ConfigWrite[], tableBar: number | null): BarSpe
   return bars;
 }
 
-/** The guest remaps, where an address says so. */
-export function vcpusOf(file: string): number {
+/** As the file's name says, or, where it does not, the recorder's two: more if more are seen. */
+export function vcpusOf(file: string, lines: readonly RecordedLine[]): number {
   const found = /smp(\d+)/.exec(file);
-  // The recorder's default.
-  return found === null ? 2 : numberOf(found[1]);
+  if (found !== null) return Number(found[1]);
+  const threads = lines.map(({ thr }) => /^cpu(\d+)$/.exec(thr ?? "")?.[1]);
+  return Math.max(DEFAULT_VCPUS, ...new Set(threads.map((cpu) => Number(cpu ?? 0) + 1)));
 }

@@ -28,9 +28,10 @@ export interface FollowedCalls {
     setAffinity(vector: number, vcpus: readonly number[]): Process<number>;
     acknowledge(vector: number): Process;
     restore(): Process;
-    free(vector: number): Process;
-    freeAll(): Process;
   };
+  isRequested(vector: number): boolean;
+  free(vector: number): Process;
+  freeAll(): Process;
   alloc(kind: "msi" | "msix", count: number): Process;
   request(vector: number): Process;
   writeConfig(offset: number, size: number, value: number): Process;
