@@ -25,23 +25,34 @@ export type {
 export { MATRIX_SCHEMA } from "./report/policy-matrix.ts";
 export { readRun, readRuns, readStored } from "./report/stored.ts";
 export { textReport } from "./report/text.ts";
-export type { PoolOccupancy, PoolReport, PoolSample } from "./run/contract.ts";
+export type {
+  AllocationFailure,
+  FailureCounts,
+  PoolOccupancy,
+  PoolReport,
+  PoolSample,
+} from "./run/contract.ts";
 export type { GivenPolicies } from "./run/own-policies.ts";
 export type {
   CheckResult,
+  DeviceHoldings,
   Engine,
   ExpectationResult,
   FateTotals,
   FloorResult,
   GuestResult,
+  Holdings,
+  IdleFigures,
   LatencyResult,
   LatencyRow,
   LeakResult,
   LedgerResult,
   LedgerRow,
   MachineInfo,
+  PolicyHoldings,
   Progress,
   Provenance,
+  RetentionResult,
   RunResult,
   TimelineItem,
   Warning,

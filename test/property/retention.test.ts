@@ -45,7 +45,7 @@ function calls(devices: number): fc.Arbitrary<Call[]> {
 }
 
 /** One of `fds` a vector, cut where the table ends; no fds at all is DATA_NONE from 0. */
-function make(vm: RetentionVm, call: Call, wait: boolean): number | null {
+function make(vm: PropertyVm, call: Call, wait: boolean): number | null {
   const name = NAMES[call.device]!;
   if (call.fds.length === 0) return vm.set(name, MSIX, 0, 0);
   const choices = call.fds.slice(0, VECTORS - call.start);
