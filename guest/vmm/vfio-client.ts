@@ -24,6 +24,8 @@ import {
   VFIO_DEVICE_SET_IRQS,
   VFIO_IRQ_SET_DATA_BOOL,
   VFIO_IRQ_SET_DATA_EVENTFD,
+  VFIO_PCI_CONFIG_REGION_INDEX,
+  VFIO_PCI_OFFSET_UNIT,
   type VfioDeviceInfo,
   type VfioIrqInfo,
   type VfioRegionInfo,
@@ -33,6 +35,11 @@ import type { Syscalls } from "../syscalls.ts";
 import type { Counters } from "./counters.ts";
 
 const NOTHING = new Uint8Array(0);
+
+/** File offset of a config space register. */
+export function configOffset(offset: number): number {
+  return VFIO_PCI_CONFIG_REGION_INDEX * VFIO_PCI_OFFSET_UNIT + offset;
+}
 /** A bus has no more functions than this. */
 const HOT_RESET_DEVICES_MAX = 256;
 

@@ -80,7 +80,7 @@ describe("a moment's load in each mode", () => {
     });
   }
 
-  test("cloud-hypervisor's INTx ends with the first: nothing near the MSI-X table is accessed", async () => {
+  test("cloud-hypervisor's INTx ends with the first, since nobody unmasks it", async () => {
     const timeline = [
       { at: "0ms", do: "boot" },
       { at: "300ms", do: "mode", to: "intx" },
@@ -116,13 +116,13 @@ describe("what a client costs the pool", () => {
     });
   });
 
-  test("on a kernel that cannot add vectors the minimal one has to take the table, too", async () => {
+  test("on a kernel that cannot add vectors the minimal one takes the table, too", async () => {
     expect(await peak("minimal", "linux-6.1")).toBe(18);
     expect(await peak("qemu", "linux-6.1")).toBe(6);
   });
 });
 
-test("a short grant that is taken for success: the guest gets nothing and nobody says so", async () => {
+test("a short grant that is taken for success: the guest gets nothing, silently", async () => {
   // 64 entries are the smallest table; boot holds 21 of them.
   const scenario = (vmm: Vmm) =>
     scenarioFromData(

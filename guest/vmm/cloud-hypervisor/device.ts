@@ -12,11 +12,11 @@ import {
   VFIO_PCI_MSIX_IRQ_INDEX,
 } from "../../../src/uapi/vfio.ts";
 import type { VmmContext } from "../common/context.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER, SET_NONE_UNMASK } from "../common/irq-set.ts";
+import type { Notifier } from "../common/main-loop.ts";
 import type { Message } from "../common/msi-routes.ts";
 import type { OpenedDevice } from "../common/open-device.ts";
 import { Passthrough, type TableEntry } from "../common/passthrough.ts";
-import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER, SET_NONE_UNMASK } from "../qemu/irq-set.ts";
-import type { Notifier } from "../qemu/main-loop.ts";
 import type { CloudHypervisorBoard } from "./board.ts";
 import { MsiGroup } from "./msi-groups.ts";
 

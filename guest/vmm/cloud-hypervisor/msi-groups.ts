@@ -8,9 +8,9 @@ import type { Process } from "../../../src/time/process.ts";
 import type { KvmRoute } from "../../../src/uapi/kvm.ts";
 import type { VmmContext } from "../common/context.ts";
 import { IOAPIC_PINS, type KvmClient } from "../common/kvm-client.ts";
+import type { Notifier } from "../common/main-loop.ts";
 import type { Message } from "../common/msi-routes.ts";
 import { RealizeError } from "../errors.ts";
-import type { Notifier } from "../qemu/main-loop.ts";
 import type { CloudHypervisorProfile } from "./profile.ts";
 
 interface RoutingEntry {

@@ -5,10 +5,10 @@ import type { DeviceSpec } from "../../../src/scenario/types.ts";
 import type { Process } from "../../../src/time/process.ts";
 import type { Syscalls } from "../../syscalls.ts";
 import type { Counters } from "../counters.ts";
-import type { MainLoop } from "../qemu/main-loop.ts";
 import type { Tokens } from "../tokens.ts";
 import type { UserInterrupts, VirtualFunction } from "../types.ts";
 import type { Eventfds } from "./eventfds.ts";
+import type { MainLoop } from "./main-loop.ts";
 
 export interface VmmContext {
   readonly env: MachineEnv;

@@ -1,6 +1,6 @@
 /** The eventfds a VMM process has open. */
 import type { Process } from "../../../src/time/process.ts";
-import type { MainLoop, Notifier } from "../qemu/main-loop.ts";
+import type { MainLoop, Notifier } from "./main-loop.ts";
 
 export class Eventfds {
   readonly #loop: MainLoop;

@@ -1,8 +1,8 @@
 /** An irqfd a vector, made at the vector's first use: its eventfd, its GSI and its route. */
 import { EMFILE } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
-import type { Notifier } from "../qemu/main-loop.ts";
 import type { KvmClient } from "./kvm-client.ts";
+import type { Notifier } from "./main-loop.ts";
 import type { Message, MsiRoutes } from "./msi-routes.ts";
 import type { Passthrough } from "./passthrough.ts";
 

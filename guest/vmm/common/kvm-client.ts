@@ -17,8 +17,8 @@ import {
   type KvmRoute,
 } from "../../../src/uapi/kvm.ts";
 import { RealizeError } from "../errors.ts";
-import type { Notifier } from "../qemu/main-loop.ts";
 import type { VmmContext } from "./context.ts";
+import type { Notifier } from "./main-loop.ts";
 
 export const IOAPIC_PINS = 24;
 /** Mask bit of a redirection entry (82093AA datasheet, 3.2.4). */

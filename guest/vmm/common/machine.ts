@@ -16,7 +16,6 @@ import { Syscalls } from "../../syscalls.ts";
 import { TokenSequence } from "../../token-sequence.ts";
 import { Counters } from "../counters.ts";
 import { RealizeError } from "../errors.ts";
-import { MainLoop, type MainLoopSink } from "../qemu/main-loop.ts";
 import { Tokens } from "../tokens.ts";
 import type { UserInterrupts, VirtualFunction, VirtualMachine } from "../types.ts";
 import {
@@ -27,6 +26,7 @@ import {
   type VmmModel,
 } from "./context.ts";
 import { Eventfds } from "./eventfds.ts";
+import { MainLoop, type MainLoopSink } from "./main-loop.ts";
 
 const PENDING = FATE["pending-guest"];
 const DEAD = FATE["dropped-guest-dead"];

@@ -10,10 +10,9 @@ import {
   VFIO_PCI_NUM_IRQS,
 } from "../../../src/uapi/vfio.ts";
 import { RealizeError } from "../errors.ts";
-import { emulatedFunction } from "../qemu/emulated-function.ts";
-import { configOffset } from "../qemu/probe.ts";
-import { VfioClient } from "../vfio-client.ts";
+import { configOffset, VfioClient } from "../vfio-client.ts";
 import type { PlannedFunction, VmmContext } from "./context.ts";
+import { emulatedFunction } from "./emulated-function.ts";
 
 export interface OpenedDevice {
   readonly planned: PlannedFunction;

@@ -4,6 +4,8 @@ import { rowOf } from "../../../src/measure/rows.ts";
 import type { PciFunction } from "../../../src/pci/function.ts";
 import type { FunctionFate, InterruptSink, PciIrqKind } from "../../../src/pci/types.ts";
 import type { Process } from "../../../src/time/process.ts";
+import type { VfioClient } from "../vfio-client.ts";
+import type { AssignedDevice, PlannedFunction, VmmContext } from "./context.ts";
 import {
   emulatesByte,
   holdsPba,
@@ -11,9 +13,7 @@ import {
   touchesMsi,
   touchesMsix,
   vectorAt,
-} from "../qemu/emulated-function.ts";
-import type { VfioClient } from "../vfio-client.ts";
-import type { AssignedDevice, PlannedFunction, VmmContext } from "./context.ts";
+} from "./emulated-function.ts";
 import type { OpenedDevice } from "./open-device.ts";
 import { RegionAccess } from "./region-access.ts";
 

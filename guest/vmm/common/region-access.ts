@@ -2,7 +2,7 @@
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_OFFSET_UNIT } from "../../../src/uapi/vfio.ts";
 import type { Syscalls } from "../../syscalls.ts";
-import { configOffset } from "../qemu/probe.ts";
+import { configOffset } from "../vfio-client.ts";
 
 export class RegionAccess {
   readonly fd: number;

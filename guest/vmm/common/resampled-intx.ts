@@ -2,16 +2,16 @@
 import { EMFILE } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_INTX_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
+import type { VmmContext } from "./context.ts";
 import {
   SET_EVENTFD_TRIGGER,
   SET_EVENTFD_UNMASK,
   SET_NONE_MASK,
   SET_NONE_TRIGGER,
   SET_NONE_UNMASK,
-} from "../qemu/irq-set.ts";
-import type { Notifier } from "../qemu/main-loop.ts";
-import type { VmmContext } from "./context.ts";
+} from "./irq-set.ts";
 import type { KvmClient } from "./kvm-client.ts";
+import type { Notifier } from "./main-loop.ts";
 import type { OpenedDevice } from "./open-device.ts";
 
 export class ResampledIntx {

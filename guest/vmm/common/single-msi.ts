@@ -2,7 +2,7 @@
 import { EMFILE } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_MSI_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
-import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../qemu/irq-set.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "./irq-set.ts";
 import type { IrqfdVectors } from "./irqfd-vectors.ts";
 import type { Passthrough } from "./passthrough.ts";
 

@@ -7,14 +7,14 @@ import { EMFILE } from "../../../src/base/errno.ts";
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_MSIX_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
 import type { VmmContext } from "../common/context.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../common/irq-set.ts";
 import { IrqfdVectors } from "../common/irqfd-vectors.ts";
+import { HANDLER_REQ, HANDLER_VECTOR, type Notifier } from "../common/main-loop.ts";
 import type { OpenedDevice } from "../common/open-device.ts";
 import { Passthrough, type TableEntry } from "../common/passthrough.ts";
 import { ResampledIntx } from "../common/resampled-intx.ts";
 import { SingleMsi } from "../common/single-msi.ts";
 import { RealizeError } from "../errors.ts";
-import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../qemu/irq-set.ts";
-import { HANDLER_REQ, HANDLER_VECTOR, type Notifier } from "../qemu/main-loop.ts";
 import type { CrosvmBoard } from "./board.ts";
 
 export class CrosvmDevice extends Passthrough {

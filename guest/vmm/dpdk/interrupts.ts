@@ -18,8 +18,8 @@ import {
   SET_NONE_MASK,
   SET_NONE_TRIGGER,
   SET_NONE_UNMASK,
-} from "../qemu/irq-set.ts";
-import { HANDLER_VECTOR, type Notifier } from "../qemu/main-loop.ts";
+} from "../common/irq-set.ts";
+import { HANDLER_VECTOR, type Notifier } from "../common/main-loop.ts";
 import type { UserInterrupts } from "../types.ts";
 import type { VfioClient } from "../vfio-client.ts";
 

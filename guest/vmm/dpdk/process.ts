@@ -13,11 +13,11 @@ import type {
   VmmContext,
   VmmModel,
 } from "../common/context.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../common/irq-set.ts";
+import { HANDLER_REQ, type Notifier } from "../common/main-loop.ts";
 import { type OpenedDevice, openWith } from "../common/open-device.ts";
 import { RegionAccess } from "../common/region-access.ts";
 import { RealizeError } from "../errors.ts";
-import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../qemu/irq-set.ts";
-import { HANDLER_REQ, type Notifier } from "../qemu/main-loop.ts";
 import { DpdkInterrupts } from "./interrupts.ts";
 
 class DpdkDevice implements AssignedDevice {

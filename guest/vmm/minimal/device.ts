@@ -9,13 +9,13 @@ import { FATE } from "../../../src/measure/fates.ts";
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_MSIX_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
 import type { VmmContext } from "../common/context.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../common/irq-set.ts";
 import { IrqfdVectors } from "../common/irqfd-vectors.ts";
 import type { KernelIrqchipBoard } from "../common/kernel-irqchip-board.ts";
 import type { OpenedDevice } from "../common/open-device.ts";
 import { Passthrough, type TableEntry } from "../common/passthrough.ts";
 import { ResampledIntx } from "../common/resampled-intx.ts";
 import { SingleMsi } from "../common/single-msi.ts";
-import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../qemu/irq-set.ts";
 
 const RESET = FATE["dropped-guest-reset"];
 

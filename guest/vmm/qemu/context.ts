@@ -2,11 +2,11 @@
 import { FATE } from "../../../src/measure/fates.ts";
 import type { MachineEnv } from "../../../src/run/contract.ts";
 import type { Syscalls } from "../../syscalls.ts";
+import type { MainLoop } from "../common/main-loop.ts";
 import type { Counters } from "../counters.ts";
 import type { Tokens } from "../tokens.ts";
 import type { InterruptRemapping } from "./interrupt-remapping.ts";
 import type { KvmIrqchip } from "./kvm-irqchip.ts";
-import type { MainLoop } from "./main-loop.ts";
 import type { QemuProfile } from "./profile.ts";
 
 export const DROPPED_RESET = FATE["dropped-guest-reset"];

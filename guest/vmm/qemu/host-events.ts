@@ -1,9 +1,9 @@
 /** ERR and REQ: the host tells of a bus error, or wants the device back (hw/vfio/pci.c). */
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_ERR_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
+import { SET_EVENTFD_TRIGGER } from "../common/irq-set.ts";
+import { HANDLER_ERR, HANDLER_REQ, type MainLoop, type Notifier } from "../common/main-loop.ts";
 import type { VfioClient } from "../vfio-client.ts";
-import { SET_EVENTFD_TRIGGER } from "./irq-set.ts";
-import { HANDLER_ERR, HANDLER_REQ, type MainLoop, type Notifier } from "./main-loop.ts";
 
 export class HostEvents {
   readonly #client: VfioClient;

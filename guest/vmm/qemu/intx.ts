@@ -10,8 +10,8 @@ import {
   SET_NONE_MASK,
   SET_NONE_TRIGGER,
   SET_NONE_UNMASK,
-} from "./irq-set.ts";
-import { HANDLER_INTX, type Notifier } from "./main-loop.ts";
+} from "../common/irq-set.ts";
+import { HANDLER_INTX, type Notifier } from "../common/main-loop.ts";
 import type { VfioPciDevice } from "./vfio-pci.ts";
 
 /** The interrupt controller behind the emulated INTx wires. */

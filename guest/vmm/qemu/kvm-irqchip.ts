@@ -17,9 +17,9 @@ import {
   type KvmRoute,
 } from "../../../src/uapi/kvm.ts";
 import type { Syscalls } from "../../syscalls.ts";
+import type { Notifier } from "../common/main-loop.ts";
 import type { Counters } from "../counters.ts";
 import { IOAPIC_MASKED, IOAPIC_PINS } from "./ioapic.ts";
-import type { Notifier } from "./main-loop.ts";
 
 /** KVM_IRQCHIP_*: the two 8259s and the IOAPIC. */
 const PIC_MASTER = 0;

@@ -15,6 +15,7 @@ import {
 import { LocalApics } from "../../local-apic.ts";
 import { Syscalls } from "../../syscalls.ts";
 import { TokenSequence } from "../../token-sequence.ts";
+import { MainLoop, type MainLoopSink } from "../common/main-loop.ts";
 import { Counters } from "../counters.ts";
 import { RealizeError, VmmAbort } from "../errors.ts";
 import { Tokens } from "../tokens.ts";
@@ -23,7 +24,6 @@ import type { QemuContext } from "./context.ts";
 import { InterruptRemapping } from "./interrupt-remapping.ts";
 import type { WireSink } from "./intx.ts";
 import { KvmIrqchip } from "./kvm-irqchip.ts";
-import { MainLoop, type MainLoopSink } from "./main-loop.ts";
 import { OwnIoapic } from "./own-ioapic.ts";
 import { type QemuProfile, qemuProfile } from "./profile.ts";
 import { QemuFunction } from "./qemu-function.ts";

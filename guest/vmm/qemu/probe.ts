@@ -7,15 +7,13 @@ import { PCI_CFG_SPACE_SIZE, PCI_STD_NUM_BARS } from "../../../src/uapi/pci-regs
 import {
   VFIO_DEVICE_FLAGS_RESET,
   VFIO_IRQ_INFO_NORESIZE,
-  VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_ERR_IRQ_INDEX,
   VFIO_PCI_MSIX_IRQ_INDEX,
-  VFIO_PCI_OFFSET_UNIT,
 } from "../../../src/uapi/vfio.ts";
+import { emulatedFunction, type ResetMeans, resetMeans } from "../common/emulated-function.ts";
 import { RealizeError } from "../errors.ts";
-import { VfioClient } from "../vfio-client.ts";
+import { configOffset, VfioClient } from "../vfio-client.ts";
 import type { QemuContext } from "./context.ts";
-import { emulatedFunction, type ResetMeans, resetMeans } from "./emulated-function.ts";
 
 /** Where QEMU's bus has placed a device. */
 export interface Slot {
@@ -36,11 +34,6 @@ export interface Probed {
   /** The kernel knows some reset for it, and which ones it has itself. */
   readonly resetWorks: boolean;
   readonly means: ResetMeans;
-}
-
-/** File offset of a config space register. */
-export function configOffset(offset: number): number {
-  return VFIO_PCI_CONFIG_REGION_INDEX * VFIO_PCI_OFFSET_UNIT + offset;
 }
 
 /** Opens and asks. Throws RealizeError where QEMU prints an error and exits. */

@@ -1,9 +1,9 @@
 /** VFIOMSIVector and what MSI and MSI-X do with it alike (hw/vfio/pci.c). */
 import type { Process } from "../../../src/time/process.ts";
 import { VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX } from "../../../src/uapi/vfio.ts";
-import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "./irq-set.ts";
+import { SET_EVENTFD_TRIGGER, SET_NONE_TRIGGER } from "../common/irq-set.ts";
+import { HANDLER_VECTOR, type Notifier } from "../common/main-loop.ts";
 import type { MsiMessage } from "./kvm-irqchip.ts";
-import { HANDLER_VECTOR, type Notifier } from "./main-loop.ts";
 import type { VfioPciDevice } from "./vfio-pci.ts";
 
 /** Two eventfds: QEMU reads `interrupt`, KVM's irqfd takes `kvmInterrupt`. */

@@ -15,9 +15,6 @@ import {
   PCI_STD_NUM_BARS,
 } from "../../../src/uapi/pci-regs.ts";
 import { VFIO_PCI_OFFSET_UNIT } from "../../../src/uapi/vfio.ts";
-import { RealizeError } from "../errors.ts";
-import type { VfioClient } from "../vfio-client.ts";
-import { DROPPED_RESET, type QemuContext } from "./context.ts";
 import {
   emulatesByte,
   holdsPba,
@@ -25,12 +22,15 @@ import {
   touchesMsi,
   touchesMsix,
   vectorAt,
-} from "./emulated-function.ts";
+} from "../common/emulated-function.ts";
+import { RealizeError } from "../errors.ts";
+import { configOffset, type VfioClient } from "../vfio-client.ts";
+import { DROPPED_RESET, type QemuContext } from "./context.ts";
 import { HostEvents } from "./host-events.ts";
 import { VfioIntx, type WireSink } from "./intx.ts";
 import { VfioMsi } from "./msi.ts";
 import { VfioMsix } from "./msix.ts";
-import { configOffset, type Probed, probe, type Slot } from "./probe.ts";
+import { type Probed, probe, type Slot } from "./probe.ts";
 import type { VectorTable } from "./vectors.ts";
 
 /** How the device interrupts at present: VFIO_INT_*. */

@@ -1,4 +1,4 @@
-/** The flags of the SET_IRQS calls QEMU makes. */
+/** The flags of the SET_IRQS calls that VMMs make. */
 import {
   VFIO_IRQ_SET_ACTION_MASK,
   VFIO_IRQ_SET_ACTION_TRIGGER,

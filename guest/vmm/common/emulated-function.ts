@@ -1,4 +1,4 @@
-/** The PCI function QEMU shows the guest: what it emulates itself, made from the physical one. */
+/** The PCI function a VMM shows its guest: what it emulates itself, made from the physical one. */
 import type { BarSpec } from "../../../src/pci/config-space.ts";
 import { type CapabilitySpec, PciFunction } from "../../../src/pci/function.ts";
 import type { BarPlace, MsixCapability } from "../../../src/pci/msix.ts";

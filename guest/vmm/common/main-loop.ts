@@ -1,4 +1,4 @@
-/** QEMU's main loop as far as it reads eventfds: handlers by eventfd slot (util/main-loop.c). */
+/** A poll loop as far as it reads eventfds: handlers by eventfd slot (QEMU: util/main-loop.c). */
 import { FATE } from "../../../src/measure/fates.ts";
 import type { MachineEnv } from "../../../src/run/contract.ts";
 import type { GuestPort } from "../../../src/shm/border.ts";
