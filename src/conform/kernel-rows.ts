@@ -1,4 +1,4 @@
-/** A recording of a kernel as rows: each operation, what the kernel answered, what the model did. */
+/** A recording of a kernel as rows: each operation, the kernel's answer, the model's. */
 import { type Divergence, IGNORED } from "./compare.ts";
 import { EMPTY_ROW, type LayerRow } from "./layers.ts";
 import type { Observed } from "./runner.ts";

@@ -39,3 +39,11 @@ describe("a log of calls", () => {
     expect(totals.scripts).toBe(0);
   });
 });
+
+it("the example in the README is a log, and answered as it says", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const lines = readme.split("\n").filter((line) => line.startsWith('    {"'));
+  expect(lines).toHaveLength(5);
+  const log = parseIoctlLog(`${lines.join("\n")}\n`, "README.md");
+  expect(replayLog(log, { createHost }, entryText).divergences).toEqual([]);
+});
