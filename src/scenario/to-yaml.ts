@@ -35,7 +35,15 @@ function deviceEntry({ retention, moderationNs, ...device }: DeviceSpec): object
 }
 
 /** Only the keys that the arrivals take. */
-function workloadEntry({ arrivals, rate, per, depth }: WorkloadSpec): object {
+function workloadEntry({ arrivals, rate, per, depth, storm }: WorkloadSpec): object {
   if (arrivals === "none") return { arrivals };
-  return arrivals === "closed" ? { arrivals, per, depth } : { arrivals, per, rate: `${rate}/s` };
+  if (arrivals === "closed") return { arrivals, per, depth };
+  const open = { arrivals, per, rate: perSecond(rate) };
+  if (storm === undefined) return open;
+  const { every, for: lasts, rate: raging } = storm;
+  return { ...open, storm: { every: ns(every), for: ns(lasts), rate: perSecond(raging) } };
+}
+
+function perSecond(rate: number): string {
+  return `${rate}/s`;
 }
