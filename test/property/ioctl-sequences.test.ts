@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DeviceMeter } from "../../host/device/meter.ts";
+import { V2mFrame } from "../../host/irq/gic-v2m.ts";
+import { LpiRanges } from "../../host/irq/lpi-ranges.ts";
 import { SystemIrqPool } from "../../host/irq/system-irq-pool.ts";
 import { VectorMatrix } from "../../host/irq/vector-matrix.ts";
 import { IrTable } from "../../host/irq/vtd.ts";
@@ -49,6 +51,23 @@ describe("the fuzzer finds a planted bug:", () => {
       if (++calls % 7 !== 0) release.apply(this, args);
     });
     found(/entries used/);
+  });
+
+  it("an LPI that is not given back", () => {
+    const { release } = LpiRanges.prototype;
+    vi.spyOn(LpiRanges.prototype, "release").mockImplementation(function (this: LpiRanges, ...at) {
+      release.call(this, at[0] + 1, at[1] - 1);
+    });
+    found(/the pool was|LPIs/);
+  });
+
+  it("an SPI that is not given back", () => {
+    const { release } = V2mFrame.prototype;
+    let calls = 0;
+    vi.spyOn(V2mFrame.prototype, "release").mockImplementation(function (this: V2mFrame, ...args) {
+      if (++calls % 7 !== 0) release.apply(this, args);
+    });
+    found(/SPIs used/);
   });
 
   it("a vector reservation too many", () => {
