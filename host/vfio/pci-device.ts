@@ -130,7 +130,7 @@ export class VfioPciDevice {
       case VFIO_DEVICE_RESET:
         return { ret: yield* this.#counted(this.#reset()) };
       case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-        return hotResetInfo(arg, this.#hasBus ? client.bdf : null);
+        return hotResetInfo(arg, this.#hasBus ? client.bdf : null, this.#busFunctions);
       case VFIO_DEVICE_PCI_HOT_RESET:
         return { ret: yield* this.#counted(this.#hotReset(arg, open)) };
       default:
@@ -227,9 +227,13 @@ export class VfioPciDevice {
     return this.physical.spec.recorded?.hotReset !== undefined;
   }
 
+  get #busFunctions(): number {
+    return this.physical.spec.recorded?.busFunctions ?? 1;
+  }
+
   /** vfio_pci_dev_set_hot_reset. A bus whose function does not come back takes a second longer. */
   *#hotReset(arg: Uint8Array, open: OpenVfioDevice): Process<number> {
-    const checked = checkHotReset(arg, this.#hasBus, open.fds);
+    const checked = checkHotReset(arg, this.#hasBus, this.#busFunctions, open.fds);
     if (checked < 0) return checked;
     const result = this.physical.spec.recorded!.hotReset!;
     yield* this.#lockedReset();

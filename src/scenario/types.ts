@@ -125,6 +125,8 @@ export interface RecordedFunction {
   readonly busReset: boolean;
   /** What a reset of its bus by VFIO_DEVICE_PCI_HOT_RESET gives; absent: it is on a root bus. */
   readonly hotReset?: number;
+  /** Functions on that bus, itself among them; default: it is alone. */
+  readonly busFunctions?: number;
   /** Where somebody outside asserts its INTx by writing 1, and takes it back by writing 0. */
   readonly intxRegister: { readonly bar: number; readonly offset: number };
 }

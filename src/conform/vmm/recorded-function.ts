@@ -114,12 +114,20 @@ function barsOf(msix: RecordedFunction["msix"]): RecordedFunction["bars"] {
   return [...indexes].map((index) => ({ index, size }));
 }
 
+function isEvent(name: string): (line: RecordedLine) => boolean {
+  return (line) => traceEvent(line) === name;
+}
+
 /** What the bus does where somebody has asked; QEMU does where it has nothing better. */
-function hotResetOf({ lines }: DeviceLines): Pick<RecordedFunction, "hotReset"> {
+function hotResetOf({ lines }: DeviceLines): Pick<RecordedFunction, "hotReset" | "busFunctions"> {
   const hasBus = lines.some(({ op, ret }) => op === "hot_reset_info" && ret === 0);
   if (!hasBus) return {};
   const reset = lines.find(({ op }) => op === "hot_reset");
-  return { hotReset: reset === undefined ? 0 : retOf(reset) };
+  const first = lines.findIndex(isEvent("vfio_pci_hot_reset_has_dep_devices"));
+  const rest = lines.slice(first + 1);
+  const end = rest.findIndex((line) => !isEvent("vfio_pci_hot_reset_dep_devices")(line));
+  const busFunctions = Math.max(1, end < 0 ? rest.length : end);
+  return { hotReset: reset === undefined ? 0 : retOf(reset), busFunctions };
 }
 
 /** The device `name` of a recording. */

@@ -93,3 +93,12 @@ describe("VFIO_DEVICE_PCI_HOT_RESET", () => {
     expect(ioctl(open(NVME), "n8", HOT_RESET, [16, 0, 1, 3]).ret).toBe(ENODEV);
   });
 });
+
+it("a bus with another function's group needs both: the device alone is -EINVAL", () => {
+  const alone = device(0);
+  const vm = open({ ...alone, recorded: { ...alone.recorded!, busFunctions: 2 } });
+  const first = ioctl(vm, "d", GET_INFO, [12, 0, 0]);
+  expect([first.ret, first.data![8]]).toEqual([ENOSPC, 2]);
+  expect(ioctl(vm, "d", GET_INFO, [28, 0, 0], 28).data).toHaveLength(28);
+  expect(ioctl(vm, "d", HOT_RESET, [16, 0, 1, vm.fd("d")]).ret).toBe(EINVAL);
+});
