@@ -23,7 +23,9 @@ export function idleView(
     idle += has;
     if (has > idlestIdle) [idlest, idlestIdle] = [irqs.client.fn.name, has];
   }
-  return { idle, idlest, idlestIdle, rowFits: fitsInRow(shortage, others, domain, idle) };
+  // Of one entry the number decides: whoever looks for it looks no further.
+  const rowFits = shortage.asked > 1 && fitsInRow(shortage, others, domain, idle);
+  return { idle, idlest, idlestIdle, rowFits };
 }
 
 function idleOf({ table }: Shortage, irqs: ClientIrqs, domain: MsiParent): number {

@@ -87,7 +87,9 @@ export class Bitmap {
       const taken = this.findNextSet(start);
       if (start + count <= this.size && (taken === -1 || taken >= start + count)) return start;
       if (taken === -1) return -1;
-      start = taken + 1;
+      // What follows a taken bit is mostly taken, too: whole words of it are left behind at once.
+      start = this.findNextZero(taken + 1);
+      if (start === -1) return -1;
     }
     return -1;
   }
