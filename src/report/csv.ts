@@ -11,7 +11,9 @@
  *                         empty: a count of what the figure says
  *   value                 a number; empty: the run has none
  */
-import type { LatencyRow, RunResult } from "../run/result.ts";
+import { FATES } from "../measure/fates.ts";
+import type { Holdings, LatencyRow, RunResult } from "../run/result.ts";
+import { sortedEntries } from "./natural-order.ts";
 
 export const CSV_COLUMNS = [
   "scenario",
@@ -26,6 +28,23 @@ export const CSV_COLUMNS = [
 ] as const;
 
 const LATENCY_FIGURES = ["count", "min", "p50", "p90", "p99", "p999", "max"] as const;
+
+const HOLDINGS = [
+  "armedIrqSeconds",
+  "idleIrqSeconds",
+  "armedIrteSeconds",
+  "idleIrteSeconds",
+  "armedVectorSeconds",
+  "idleVectorSeconds",
+  "allocations",
+  "frees",
+  "iecFlushes",
+  "reused",
+  "reclaimed",
+  "failures",
+  "failuresSuffered",
+  "failuresCaused",
+] as const;
 
 /** One line without what is the same in all of them. */
 type Line = readonly [
@@ -46,7 +65,7 @@ export function csvReport(result: RunResult): string {
     ...retentionLines(result),
     ...ledgerLines(result),
     ...latencyLines(result),
-    ...Object.entries(result.ioctls).map(
+    ...sortedEntries(result.ioctls).map(
       ([call, n]): Line => ["calls", "", call, "count", "calls", n],
     ),
     ...result.expectations.map(
@@ -111,13 +130,12 @@ function poolLines({ pool, leaked }: RunResult): Line[] {
 
 /** Holdings by policy, guest and device; figures are those of the result. */
 function retentionLines({ retention }: RunResult): Line[] {
-  const ofHoldings = (guest: string, source: string, held: object): Line[] =>
-    Object.entries(held)
-      .filter((entry): entry is [string, number] => typeof entry[1] === "number")
-      .map(([figure, value]) => {
-        const unit = /^(armed|idle).*Seconds$/.exec(figure) === null ? "" : "unit-seconds";
-        return ["retention", guest, source, figure, unit, value];
-      });
+  const ofHoldings = (guest: string, source: string, held: Holdings): Line[] =>
+    HOLDINGS.map((figure): Line => {
+      const value = held[figure];
+      const unit = /^(armed|idle).*Seconds$/.exec(figure) === null ? "" : "unit-seconds";
+      return ["retention", guest, source, figure, unit, value];
+    });
   const idle = retention.policies.flatMap(({ policy, idle: spans }) =>
     (["p50", "p90", "p99", "p999", "max"] as const).map((figure): Line => {
       return ["retention", "", `policy ${policy}`, `idle.${figure}`, "ns", spans[figure]];
@@ -134,8 +152,8 @@ function retentionLines({ retention }: RunResult): Line[] {
 function ledgerLines({ ledger }: RunResult): Line[] {
   return ledger.rows.flatMap(({ guest, source, raised, fates }): Line[] => [
     ["ledger", guest, source, "raised", "interrupts", raised],
-    ...Object.entries(fates).map(([fate, n]): Line => {
-      return ["ledger", guest, source, fate, "interrupts", n];
+    ...FATES.filter((fate) => fates[fate] !== undefined).map((fate): Line => {
+      return ["ledger", guest, source, fate, "interrupts", fates[fate]!];
     }),
   ]);
 }

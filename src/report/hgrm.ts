@@ -9,7 +9,7 @@ export function hgrmReport({ latency, provenance }: RunResult, stage = "total"):
   const histograms = latency.histograms ?? {};
   const json = Object.hasOwn(histograms, stage) ? histograms[stage] : undefined;
   if (json !== undefined) return hgrmText(LatencyHistogram.fromJSON(json));
-  const known = Object.keys(histograms);
+  const known = latency.stages.map((row) => row.stage).filter((name) => histograms[name]);
   const why =
     known.length === 0 ? "no histogram: no interrupt reached an ISR" : `no stage "${stage}"`;
   const hint =

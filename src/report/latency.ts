@@ -23,8 +23,9 @@ export function latencyLines({ stages, floor, ratio }: LatencyResult): string[] 
 export function floorLines(floor: FloorResult | null): string[] {
   if (floor === null) return ["  times are the cost model's, not a machine's"];
   const one = (ns: number | null): string => (ns === null ? "not measured" : formatNs(ns));
-  const wakes = Object.entries(floor.wakeModes)
-    .map(([mode, n]) => `${formatCount(n)} by ${mode}`)
+  const wakes = ["spin", "park"]
+    .filter((mode) => floor.wakeModes[mode] !== undefined)
+    .map((mode) => `${formatCount(floor.wakeModes[mode]!)} by ${mode}`)
     .join(", ");
   return [
     `  floor of this machine, one way between two threads: spin ${one(floor.spinOneWayNs)}, ` +

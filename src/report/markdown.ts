@@ -4,6 +4,7 @@ import type { RunResult } from "../run/result.ts";
 import { classOf, lostOf } from "../scenario/expect-names.ts";
 import { plain } from "./html/markup.ts";
 import { fatesByGuest, percent } from "./interrupts.ts";
+import { sortedEntries } from "./natural-order.ts";
 import { seconds } from "./retention.ts";
 import { verdictOf } from "./text.ts";
 import { summaryWords } from "./words.ts";
@@ -16,8 +17,8 @@ export function markdownText(text: string): string {
     .replace(/&/g, "&amp;")
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")
-    .replace(/@/g, "&#64;")
     .replace(/#(?=\d)/g, "&#35;")
+    .replace(/@/g, "&#64;")
     .replace(/:\/\//g, ":&#47;/")
     .replace(/[\\`*_[\]|~$]|(?<=www)\./gi, (sign) => `\\${sign}`);
 }
@@ -124,7 +125,7 @@ function provenanceLine({ provenance }: RunResult): string {
     `engine ${engine}`,
     `seed ${seed}`,
     kernel,
-    ...Object.entries(options).map(([key, value]) => `${key} ${value}`),
+    ...sortedEntries(options).map(([key, value]) => `${key} ${value}`),
     ...(machine === null
       ? []
       : [`${machine.cpus} x ${machine.cpuModel}`, `Node ${machine.node}, ${machine.os}`]),

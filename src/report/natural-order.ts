@@ -14,6 +14,11 @@ export function naturalOrder(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Entries by name: what is read back from a file need not have the order it was made in. */
+export function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
 function partsOf(name: string): string[] {
   return name.match(/\d+|\D+/g) ?? [];
 }

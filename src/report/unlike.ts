@@ -1,5 +1,7 @@
 /** In which settings two results, or two sets of them, differ. */
+
 import type { Provenance, RunResult } from "../run/result.ts";
+import { sortedEntries } from "./natural-order.ts";
 
 export interface Unlike {
   /** `seed`, `option retention`. */
@@ -21,7 +23,7 @@ function settingsOf({ provenance }: RunResult): Setting[] {
     ["kernel", false, kernel],
     ["version", false, version],
     ["machine", true, machineText(machine)],
-    ...Object.entries(options).map(([key, value]): Setting => [`option ${key}`, false, `${value}`]),
+    ...sortedEntries(options).map(([key, value]): Setting => [`option ${key}`, false, `${value}`]),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** A comparison of retention policies as a page: verdict, heat maps, figures, sensitivity. */
 import { intervalText, unitText } from "../matrix-figures.ts";
+import { sortedEntries } from "../natural-order.ts";
 import { HEATS, heatMap } from "../plot/heat-map.ts";
 import type { MatrixMetric, PolicyMatrix } from "../policy-matrix.ts";
 import { html, type Markup } from "./markup.ts";
@@ -77,7 +78,7 @@ function sensitivitySection({ sensitivity }: PolicyMatrix): Section | null {
 
 function provenanceSection({ provenance, seeds, schema }: PolicyMatrix): Section {
   const rows = [
-    ...Object.entries(provenance).map(([key, value]): Row => [key, `${value}`]),
+    ...sortedEntries(provenance).map(([key, value]): Row => [key, `${value}`]),
     ["seeds", seeds.join(", ")],
     ["schema", schema],
   ];

@@ -1,6 +1,7 @@
 /** Where a result came from, so that it can be had again. */
 import { formatNs } from "../../base/units.ts";
 import type { Provenance, RunResult } from "../../run/result.ts";
+import { sortedEntries } from "../natural-order.ts";
 import { html } from "./markup.ts";
 import type { Section } from "./page.ts";
 import { type Row, table } from "./table.ts";
@@ -17,7 +18,7 @@ export function provenanceSection({ provenance, durationNs, schema }: RunResult)
     ["seed", `${seed}`],
     ["engine", engine],
     ["kernel", kernel],
-    ...Object.entries(options).map(([key, value]): Row => [key, `${value}`]),
+    ...sortedEntries(options).map(([key, value]): Row => [key, `${value}`]),
     ["ran for", formatNs(durationNs)],
     ["vfio-cosim", version],
     ["schema", schema],

@@ -1,6 +1,7 @@
 /** Plots as SVG text: drawn by Observable Plot on a document that no browser has (linkedom). */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { plain } from "../html/markup.ts";
 
 /** Widths, CSS pixels: one for pages and paper, one for phones; style.ts shows one of them. */
 export const WIDE = 880;
@@ -23,7 +24,8 @@ export function drawPlot(options: Plot.PlotOptions): string {
   const svg = Plot.plot({ ...options, document: document as never, className: "plot" });
   // The page has these rules once for all plots.
   for (const style of svg.querySelectorAll("style")) style.remove();
-  return svg.outerHTML;
+  // Names in plots are as harmless as names elsewhere: the document has escaped all else.
+  return plain(svg.outerHTML);
 }
 
 /** A plot for wide windows and paper, and one for phones; `label` is read out instead of it. */
