@@ -55,7 +55,13 @@ function idleRanges(irqs: ClientIrqs): { first: number; count: number }[] {
     if (irqs.held.armed > 0) return [];
     return [{ first: irqs.irtes[0]!, count: irqs.held.entries }];
   }
-  return irqs.indexes().flatMap((index) => {
-    return irqs.actions[index] === null ? [{ first: irqs.irtes[index]!, count: 1 }] : [];
-  });
+  const ranges: { first: number; count: number }[] = [];
+  for (let index = 0; index < irqs.irtes.length; index++) {
+    if (!irqs.holds(index) || irqs.actions[index] !== null) continue;
+    const first = irqs.irtes[index]!;
+    const last = ranges.at(-1);
+    if (last !== undefined && last.first + last.count === first) last.count++;
+    else ranges.push({ first, count: 1 });
+  }
+  return ranges;
 }

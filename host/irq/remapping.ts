@@ -120,10 +120,7 @@ export function rowFits(
   count: number,
   freed: readonly { readonly first: number; readonly count: number }[],
 ): boolean {
-  const without = new Bitmap(bitmap.size);
-  for (let bit = bitmap.findNextSet(); bit >= 0; bit = bitmap.findNextSet(bit + 1)) {
-    without.set(bit);
-  }
+  const without = bitmap.copy();
   for (const { first, count: entries } of freed) without.clearRange(first, entries);
   return without.findZeroArea(count, roundUpPowerOfTwo(count)) >= 0;
 }

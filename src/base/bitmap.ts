@@ -13,6 +13,14 @@ export class Bitmap {
     this.#words = new Uint32Array((size + 31) >>> 5);
   }
 
+  /** Another one with the same bits. */
+  copy(): Bitmap {
+    const copy = new Bitmap(this.size);
+    copy.#words.set(this.#words);
+    copy.#weight = this.#weight;
+    return copy;
+  }
+
   /** Number of set bits. */
   get weight(): number {
     return this.#weight;

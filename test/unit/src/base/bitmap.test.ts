@@ -36,6 +36,16 @@ describe("a bitmap", () => {
     expect(map.findZeroArea(16, 16)).toBe(-1);
   });
 
+  it("is copied with all its bits, and lives on apart from its copy", () => {
+    const map = new Bitmap(70);
+    map.setRange(30, 10);
+    const copy = map.copy();
+    expect([copy.weight, copy.findNextSet(), copy.findNextZero(30)]).toEqual([10, 30, 40]);
+    copy.clear(30);
+    map.set(69);
+    expect([map.test(30), copy.test(69), map.weight, copy.weight]).toEqual([true, false, 11, 9]);
+  });
+
   it("refuses bits it does not have", () => {
     const map = new Bitmap(8);
     for (const bit of [-1, 8, Number.NaN]) {
