@@ -129,7 +129,7 @@ describe("QEMU's own limits", () => {
     }
   });
 
-  test("no room on the host: the guest sees success, loses interrupts, and it is told", async () => {
+  test("no room on the host: success for the guest, interrupts lost, and told", async () => {
     const result = await runScenario(
       scenarioFromData({
         name: "no-room",
