@@ -9,7 +9,7 @@ const LIGHT = `
   --good:#176f2c;--bad:#b3261e;--warn:#875300;
   --good-bg:#e6f4ea;--bad-bg:#fdeceb;--warn-bg:#fff4dc;
   --c0:#0072b2;--c1:#e69f00;--c2:#009e73;--c3:#cc79a7;--c4:#56b4e9;--c5:#d55e00;
-  --others:#8b949e;--boot:#d5dae0;--lines:#a98f5a;
+  --others:#636c75;--boot:#d5dae0;--lines:#a98f5a;
   --booting:#dde2e7;--msix:#35618f;--msi:#86aed6;--intx:#f0b95a;--idle:#b9c0c8;--crashed:#c0392b;
   --on-msix:#fff;--on-msi:#10243a;--on-intx:#3a2700;
   --h0:#f1f5f9;--h1:#fbe6c2;--h2:#f8c585;--h3:#ee9a55;--h4:#d4632f;--h5:#9c2f1b;
