@@ -3,6 +3,7 @@ import { EINVAL } from "../../src/base/errno.ts";
 import type { TimelineEntry } from "../../src/scenario/types.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { GuestDriver, NetworkActions } from "../driver/types.ts";
+import type { PciDevice } from "./pci-device.ts";
 
 /** System sleep: every driver puts its device to rest, the last one first. */
 export function* suspendDevices(drivers: readonly GuestDriver[]): Process {
@@ -13,6 +14,14 @@ export function* suspendDevices(drivers: readonly GuestDriver[]): Process {
 
 export function* resumeDevices(drivers: readonly GuestDriver[]): Process {
   for (const driver of drivers) yield* driver.resume();
+}
+
+/** A write to the device's `reset`: its driver, if it is bound, is told before and after. */
+export function* resetFunction(dev: PciDevice, driver: GuestDriver | null): Process {
+  const isBound = driver?.state === "bound";
+  if (isBound) yield* driver.resetPrepare();
+  yield* dev.resetFunction();
+  if (isBound) yield* driver.resetDone();
 }
 
 /** Actions of the timeline that ask something of every bound driver that knows it. */

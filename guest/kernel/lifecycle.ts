@@ -116,7 +116,10 @@ export class Lifecycle {
         return yield* this.#administer(entry);
       case "msi-over-msix":
         return yield* msiOverMsix(this.#vm, this.#ejected);
+      // The process's, not the guest's.
       case "kill":
+      case "stall":
+      case "corrupt":
         return;
       default:
         return unreachable(action);
@@ -363,16 +366,6 @@ export class Lifecycle {
     if (driver === null) return;
     yield* this.#remove(driver);
     this.#drivers = this.#drivers.filter((other) => other !== driver);
-  }
-
-  /** A write to the device's `reset`. */
-  *resetFunction(fn: VirtualFunction): Process {
-    const driver = this.driver(fn.spec.name);
-    const isBound = driver?.state === "bound";
-    if (isBound) yield* driver.resetPrepare();
-    const dev = new PciDevice(this.#vm, fn);
-    yield* dev.resetFunction();
-    if (isBound) yield* driver.resetDone();
   }
 
   *#administer(entry: Omit<TimelineEntry, "at">): Process {

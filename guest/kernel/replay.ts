@@ -9,13 +9,14 @@ import { NicDriver } from "../driver/nic.ts";
 import { NvmeDriver } from "../driver/nvme.ts";
 import type { GuestDriver, NetworkActions } from "../driver/types.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
-import { resumeDevices, suspendDevices } from "./administration.ts";
+import { resetFunction, resumeDevices, suspendDevices } from "./administration.ts";
 import { FollowedDriver } from "./followed-driver.ts";
 import { GUEST_KERNELS } from "./guest-irq.ts";
 import { GuestInterrupts } from "./interrupts.ts";
 import { IrqTable } from "./irq-table.ts";
 import type { GuestKernel } from "./kernel.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { PciDevice } from "./pci-device.ts";
 import { type ReplayBus, ReplayVm } from "./replay-machine.ts";
 
 export interface ReplayGuestOptions {
@@ -99,7 +100,8 @@ export class ReplayGuest {
   }
 
   resetFunction(device: string): Process {
-    return this.#life.resetFunction(this.#function(device));
+    const dev = new PciDevice(this.#vm, this.#function(device));
+    return resetFunction(dev, this.#life.driver(device));
   }
 
   /** nvme's `reset_controller`. */
