@@ -168,7 +168,10 @@ class Host implements HostMachine {
       kind,
       armed: vfio.opened?.msi.armed() ?? [],
       intx: vfio.opened?.intx.enabled ?? false,
-      config: slot.fn.config.bytes.slice(),
+      // Four kilobytes that few look at.
+      get config() {
+        return slot.fn.config.bytes.slice();
+      },
       irqFile: this.#pool.irqFile(slot),
     };
   }

@@ -376,8 +376,8 @@ export class ScriptRunner {
   #observeEventfds(observed: Observed): void {
     const counts: Observed = {};
     for (const [id, { slot }] of this.#eventfds) {
-      const count = this.#vm.readEventfd(slot);
-      if (count > 0n) counts[id] = Number(count);
+      const count = this.#vm.takeCount(slot);
+      if (count > 0) counts[id] = count;
     }
     if (Object.keys(counts).length > 0) observed.ev = counts;
   }

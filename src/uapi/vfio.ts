@@ -135,7 +135,7 @@ export function decodeIrqSetHeader(arg: Uint8Array): VfioIrqSetHeader {
 export function packFds(fds: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(fds.length * 4);
   const out = view(bytes);
-  for (const [i, fd] of fds.entries()) out.setInt32(i * 4, fd, true);
+  for (let i = 0; i < fds.length; i++) out.setInt32(i * 4, fds[i]!, true);
   return bytes;
 }
 
