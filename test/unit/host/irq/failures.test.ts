@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { AllocationFailures } from "../../../../host/irq/failures.ts";
 import { ENOSPC } from "../../../../src/base/errno.ts";
+import type { Clock } from "../../../../src/time/clock.ts";
 import { Machine, type TestClient } from "./machine.ts";
 
 /** A VT-d machine whose boot leaves `free` entries, from an index that is a multiple of 64 on. */
@@ -157,4 +159,20 @@ it("entries and vectors are held as domains give them", () => {
     machine.disable(client);
     expect(machine.pool.holdings().devices[0]!.held).toMatchObject({ allocations: 3, frees: 3 });
   }
+});
+
+it("who holds most of a table is told with how much of it idles, never less than nothing", () => {
+  const look = () => ({ idle: 0, idlest: null, idlestIdle: 0, rowFits: false });
+  const failures = new AllocationFailures({ now: () => 5 } as Clock, look);
+  const grant = { device: "d", kind: "msix", asked: 4, got: 1 } as const;
+  const table = { table: "IR0", size: 64, used: 63, asked: 1, largest: 1, for: "d 0000:00:05.0" };
+  for (const armed of [3, 30]) {
+    const most = { name: "hoarder", armed: () => armed };
+    failures.record(grant, { ...table, most, mostEntries: 20 });
+  }
+  const told = failures.last().map(({ mostEntries, mostIdle }) => [mostEntries, mostIdle]);
+  expect(told).toEqual([
+    [20, 17],
+    [20, 0],
+  ]);
 });

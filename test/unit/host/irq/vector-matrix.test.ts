@@ -70,7 +70,7 @@ it("an offline CPU gives no vectors, and takes its free ones out of the count an
   expect([m.globalAvailable, m.alloc(false)]).toEqual([3, 5]);
 });
 
-it("what is freed on an offline CPU is free when it comes back, and stays counted as in use", () => {
+it("what is freed on an offline CPU is free when it is back, but stays counted as in use", () => {
   const { m } = matrix(2, 4);
   m.alloc(false);
   m.alloc(false);
@@ -118,7 +118,7 @@ it("plain allocations leave managed vectors alone", () => {
   expect([m.alloc(false), m.alloc(false), m.alloc(false)]).toEqual([1, 2, -ENOSPC]);
 });
 
-it("a managed vector is given by the CPU that has fewest of them in use, the last of equals", () => {
+it("a managed vector is given by the CPU with fewest of them in use, the last of equals", () => {
   const { m } = matrix(3, 4);
   for (let i = 0; i < 2; i++) m.reserveManaged([0, 1, 2]);
   expect([1, 2, 3, 4].map(() => m.allocManaged([0, 1, 2]))).toEqual([8, 4, 0, 9]);

@@ -92,6 +92,26 @@ describe("the virtual configuration space", () => {
     expect(vm.call({ op: "pwrite", fd, offset: position, data }).ret).toBe(EFAULT);
   });
 
+  it("is accessed as a whole up to its very end, however many pieces that takes", () => {
+    const vm = edu();
+    const at = { fd: vm.fd("edu"), offset: 7 * 2 ** 40 + 244 };
+    expect(vm.call({ op: "pread", ...at, count: 12 }).ret).toBe(12);
+    expect(vm.call({ op: "pwrite", ...at, data: new Uint8Array(12) }).ret).toBe(12);
+    expect(vm.call({ op: "pread", ...at, count: 13 }).ret).toBe(EFAULT);
+    expect(vm.call({ op: "pwrite", ...at, data: new Uint8Array(13) }).ret).toBe(EFAULT);
+  });
+
+  it("a byte that is written leaves the bytes beside it alone, in a word of four as well", () => {
+    const vm = edu();
+    vm.configWrite("edu", 0x10, 4, 0xabc00000);
+    vm.configWrite("edu", 0x10, 1, 0);
+    expect(vm.configRead("edu", 0x10, 4)).toBe(0xabc00000);
+    vm.configWrite("edu", 0x12, 1, 0xf0);
+    expect(vm.configRead("edu", 0x10, 4)).toBe(0xabf00000);
+    vm.configWrite("edu", 0x3c, 1, 0x7b);
+    expect([vm.configRead("edu", 0x3c, 1), vm.configRead("edu", 0x3d, 1)]).toEqual([0x7b, 1]);
+  });
+
   it("takes an access apart at capability borders and puts it together again", () => {
     const vm = edu();
     const fd = vm.fd("edu");
@@ -107,14 +127,20 @@ describe("the virtual configuration space", () => {
     }
   });
 
-  it("resets a function by the FLR bit of its PCI Express capability", () => {
-    const vm = edu();
+  it("resets a function by the FLR bit of its PCI Express capability, and by nothing else", () => {
+    const vm = new TestVm([NVME]);
     vm.open("n8");
-    const express = 0x80;
+    const control = 0x80 + 8;
+    const aqa = { fd: vm.fd("n8"), offset: 0x24 };
+    const value = () => vm.call({ op: "pread", ...aqa, count: 1 }).data![0];
     vm.configWrite("n8", 4, 2, 0x6);
-    vm.configWrite("n8", express + 8, 2, 0x8000);
-    expect(vm.configRead("n8", express + 8, 2) & 0x8000).toBe(0);
-    expect(vm.configRead("n8", 4, 2)).toBe(0x6);
+    vm.barWrite("n8", 0, 0x24, 0x1f);
+    vm.configWrite("n8", control, 2, 0x7fff);
+    expect(value()).toBe(0x1f);
+    vm.configWrite("n8", control, 2, 0x8000 | 0x2000);
+    expect([value(), vm.configRead("n8", 4, 2)]).toEqual([0, 0x6]);
+    // The bit reads as zero; the read request size is as written.
+    expect(vm.configRead("n8", control, 2) & 0xf000).toBe(0x2000);
   });
 });
 

@@ -1,11 +1,17 @@
 /** Open, close, reset and regions of a device (vfio_pci_core.c; recordings b01, h19 to h22). */
 import { describe, expect, it } from "vitest";
+import type { PhysicalDevice } from "../../../../host/device/types.ts";
+import type { IrqClient } from "../../../../host/irq/types.ts";
+import type { VfioHost } from "../../../../host/vfio/core-device.ts";
+import { VfioPciDevice } from "../../../../host/vfio/pci-device.ts";
 import type { DeviceSpec, HostSpec } from "../../../../src/scenario/types.ts";
+import type { Process } from "../../../../src/time/process.ts";
 import type { Tracer } from "../../../../src/trace/trace.ts";
 import { VFIO_DEVICE_RESET } from "../../../../src/uapi/vfio.ts";
 import { EDU, NVME, ROCKER, TestVm } from "./machine.ts";
 
-const [ENOENT, EIO, EBUSY, EINVAL, EFAULT, ENOTTY] = [-2, -5, -16, -22, -14, -25];
+const [ENOENT, EIO, EBUSY, ENODEV, EINVAL] = [-2, -5, -16, -19, -22];
+const [EFAULT, ENOTTY] = [-14, -25];
 const [MSI, MSIX] = [1, 2];
 const XHCI: DeviceSpec = { name: "x16", model: "nec-usb-xhci", msixVectors: 16, msiVectors: 16 };
 const UNIT = 2 ** 40;
@@ -209,6 +215,15 @@ describe("VFIO_DEVICE_RESET", () => {
     expect(vm.configRead("n8", pm + 4, 2) & 3).toBe(0);
     expect(vm.barWrite("n8", 0, NVME_AQA, 1)).toBe(4);
   });
+});
+
+it("a device that nobody has open answers no call: ENODEV, EINVAL for reading and writing", () => {
+  const physical = { spec: NVME, fn: {} } as unknown as PhysicalDevice;
+  const device = new VfioPciDevice({} as VfioHost, physical, {} as IrqClient);
+  const returned = (call: Process<unknown>): unknown => call.next().value;
+  expect(returned(device.ioctl(VFIO_DEVICE_RESET, new Uint8Array(0)))).toEqual({ ret: ENODEV });
+  expect(returned(device.pread(7 * UNIT, 4))).toEqual({ ret: EINVAL });
+  expect(returned(device.pwrite(7 * UNIT, new Uint8Array(4)))).toBe(EINVAL);
 });
 
 describe("a device taken away from vfio-pci", () => {
