@@ -1,4 +1,4 @@
-/** What an administrator does to running devices: sleep, links, channels, affinity (ip, ethtool). */
+/** What an administrator does to running devices: sleep, resets, links, channels, affinity. */
 import { EINVAL } from "../../src/base/errno.ts";
 import type { TimelineEntry } from "../../src/scenario/types.ts";
 import type { Process } from "../../src/time/process.ts";

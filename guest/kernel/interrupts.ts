@@ -6,7 +6,7 @@ import type { GuestPort } from "../../src/shm/border.ts";
 import { NOT_SINGLE } from "../../src/shm/interrupt-queue.ts";
 import type { VirtualMachine } from "../vmm/types.ts";
 import { type IrqHandler, type IrqTable, NO_ROW } from "./irq-table.ts";
-import { LatencySamples } from "./samples.ts";
+import { LatencySamples, STAMP_INJECTED, STAMP_ISR, STAMP_WOKEN } from "./samples.ts";
 
 const DELIVERED = FATE.delivered;
 const UNHANDLED = FATE["dropped-guest-unhandled"];
@@ -17,7 +17,6 @@ const COALESCED_IRR = FATE["coalesced-irr"];
 const NO_SLOT = -1;
 /** Interrupts in one turn beyond which not every one is a latency sample; a power of two. */
 const CROWD = 4;
-const NOT_SAMPLED = -1;
 /** Samples a busy guest lets wait for their other half. */
 const UNPAIRED_MAX = 64;
 
@@ -97,11 +96,11 @@ export class GuestInterrupts {
   /** Collects and delivers interrupts; returns how much there was to do. Hot path. */
   poll(): number {
     const { lapics } = this.#vm;
-    const woken = this.#full && lapics.pending() ? this.#env.clock.now() : 0;
+    if (this.#full && lapics.glance()) this.#env.clock.stamp(this.#samples.stamps, STAMP_WOKEN);
     if (this.#accepting) {
       const single = lapics.takeSingle();
       if (single !== NOT_SINGLE) {
-        this.#dispatch(single, woken, true);
+        this.#dispatch(single, true);
         return 1;
       }
     }
@@ -117,7 +116,7 @@ export class GuestInterrupts {
     // Reading the clock costs as much as the rest: of a crowd, every fourth interrupt is a sample.
     for (let i = 0; i < count; i++) {
       const sampled = count <= CROWD || (this.#turn++ & (CROWD - 1)) === 0;
-      this.#dispatch(taken[i]!, woken, sampled);
+      this.#dispatch(taken[i]!, sampled);
     }
     if (this.#samples.unpaired >= UNPAIRED_MAX) this.#samples.pair();
     return collected + count;
@@ -169,17 +168,17 @@ export class GuestInterrupts {
     this.#fates.count(row, fate, tokens);
   }
 
-  #dispatch(slot: number, wokenNs: number, sampled: boolean): void {
+  #dispatch(slot: number, sampled: boolean): void {
     const { clock, costs } = this.#env;
+    const { stamps } = this.#samples;
     const handler = this.table.handlers[slot]!;
-    let injected = 0;
     if (this.#kicked) clock.spend(costs.vcpuKick);
-    if (this.#full && sampled) injected = clock.now();
+    if (this.#full && sampled) clock.stamp(stamps, STAMP_INJECTED);
     clock.spend(costs.guestIsrEntry);
     if (handler === null) this.#unhandled(slot);
     else {
-      const isr = sampled ? clock.now() : NOT_SAMPLED;
-      if (handler.handleIrq(slot)) this.#handled(slot, wokenNs, injected, isr);
+      if (sampled) clock.stamp(stamps, STAMP_ISR);
+      if (handler.handleIrq(slot)) this.#handled(slot, sampled);
       else this.#unhandled(slot);
       clock.spend(costs.guestIsr);
       if (handler.ownsEoi) return;
@@ -194,7 +193,9 @@ export class GuestInterrupts {
   direct(row: number, handler: IrqHandler): void {
     const { clock, costs } = this.#env;
     const { sequence } = this.#vm;
-    const now = clock.now();
+    const { stamps } = this.#samples;
+    clock.stamp(stamps, STAMP_ISR);
+    stamps.fill(stamps[STAMP_ISR]!);
     sequence.requested(row, true);
     const number = sequence.taken(row, 1);
     if (!this.#accepting) {
@@ -202,7 +203,7 @@ export class GuestInterrupts {
       return;
     }
     if (handler.handleIrq(NO_SLOT)) {
-      this.#samples.ran(row, number, now, now, now);
+      this.#samples.ran(row, number);
       this.#fates.count(row, DELIVERED);
       this.delivered++;
     } else {
@@ -214,7 +215,7 @@ export class GuestInterrupts {
   }
 
   /** The driver took the interrupt; tokens that met in one request are delivered as one. */
-  #handled(slot: number, wokenNs: number, injectedNs: number, isrNs: number): void {
+  #handled(slot: number, sampled: boolean): void {
     const row = this.table.rows[slot]!;
     const tokens = this.#tokens(row);
     if (tokens <= 0) {
@@ -222,7 +223,7 @@ export class GuestInterrupts {
       return;
     }
     const sequence = this.#vm.sequence.taken(row, tokens);
-    if (isrNs !== NOT_SAMPLED) this.#samples.ran(row, sequence, wokenNs, injectedNs, isrNs);
+    if (sampled) this.#samples.ran(row, sequence);
     if (tokens > 1) this.#fates.count(row, COALESCED_IRR, tokens - 1);
     this.#fates.count(row, DELIVERED);
     this.delivered++;

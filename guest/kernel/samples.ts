@@ -17,6 +17,10 @@ const NONE = Number.NaN;
 const WOKEN = 3;
 const INJECTED = 4;
 const ISR = 5;
+/** Places in `stamps`. */
+export const STAMP_WOKEN = 0;
+export const STAMP_INJECTED = 1;
+export const STAMP_ISR = 2;
 const HOST_MOMENTS = 3;
 const GUEST_MOMENTS = 3;
 
@@ -26,6 +30,8 @@ const GUEST_MOMENTS = 3;
  * it finds its other half is lost.
  */
 export class LatencySamples {
+  /** Of the interrupt that is being delivered, ns: see `ran`. */
+  readonly stamps = new Float64Array(GUEST_MOMENTS);
   readonly #log: StampLogReader;
   readonly #stages: StageRecorder;
   readonly #rows: number;
@@ -48,13 +54,14 @@ export class LatencySamples {
     this.#guestHalf = new Float64Array(rows * WINDOW * GUEST_MOMENTS);
   }
 
-  /** A handler ran for token `sequence` of `row`. Hot path. */
-  ran(row: number, sequence: number, woken: number, injected: number, isr: number): void {
+  /** A handler ran for token `sequence` of `row`, at the times in `stamps`. Hot path. */
+  ran(row: number, sequence: number): void {
     const place = row * WINDOW + (sequence & (WINDOW - 1));
     const at = place * GUEST_MOMENTS;
-    this.#guestHalf[at] = woken;
-    this.#guestHalf[at + 1] = injected;
-    this.#guestHalf[at + 2] = isr;
+    const { stamps } = this;
+    this.#guestHalf[at] = stamps[STAMP_WOKEN]!;
+    this.#guestHalf[at + 1] = stamps[STAMP_INJECTED]!;
+    this.#guestHalf[at + 2] = stamps[STAMP_ISR]!;
     this.#guestSequence[place] = sequence;
     this.#unpaired++;
     if (this.#hostSequence[place] === sequence) this.#record(place);

@@ -25,11 +25,16 @@ const ACTIONS: readonly TimelineAction[] = [
   "self-test",
   "set-affinity",
   "msi-over-msix",
+  "stall",
+  "corrupt",
 ];
 
 const MODES = ["intx", "msi", "msix"] as const;
 
-/** `mode intx`, `cpu-offline 3`, `set-affinity 1 2 3` (vector, vCPUs), `reboot`: an action with its argument, as a user types it. */
+/**
+ * An action with its arguments, as a user types it: `reboot`, `mode intx`, `cpu-offline 3`,
+ * `set-affinity 1 2 3` (a vector, and vCPUs).
+ */
 export function parseAction(text: string): Action {
   const [name = "", argument, ...cpus] = text.trim().split(/\s+/);
   const action = ACTIONS.find((known) => known === name);
@@ -49,10 +54,18 @@ export function parseAction(text: string): Action {
     const vector = count(argument, "which vector?");
     return { do: action, vector, cpus: cpus.map((cpu) => count(cpu, "which CPUs?")) };
   }
+  if (action === "stall") return { do: action, for: milliseconds(argument) };
   if (action !== "cpu-offline" && action !== "cpu-online") return { do: action };
   const cpu = Number(argument);
   if (!Number.isInteger(cpu) || cpu < 0) throw new UsageError(`${action}: which CPU?`);
   return { do: action, cpu };
+}
+
+/** `20`: ns of so many ms. */
+function milliseconds(text: string | undefined): number {
+  const ms = Number(text);
+  if (text === undefined || !(ms > 0)) throw new UsageError("stall: for how many ms?");
+  return ms * 1e6;
 }
 
 /** A number from 0 on, or what to ask for. */

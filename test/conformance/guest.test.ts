@@ -24,7 +24,7 @@ describe("the guest's kernel and drivers write what was recorded of real ones", 
     expect(found.ops + left).toBe(guestWrites(linesOf(name)).size);
   });
 
-  it("compares most of it: nvme and igb from their drivers, the others from the kernel's rules", () => {
+  it("compares most of it: nvme and igb by their drivers, others by the kernel's rules", () => {
     let compared = 0;
     let left = 0;
     for (const name of FILES) {

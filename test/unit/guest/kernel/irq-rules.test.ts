@@ -209,7 +209,7 @@ describe("MSI without mask bits (recording q10-kvm-ahci-smp2)", () => {
 });
 
 describe("a function reset under a driver without handlers for it (q10-kvm-igb-smp4)", () => {
-  test("every entry is masked, written, unmasked and unmasked again, with MSI-X masked as a whole", () => {
+  test("every entry is masked, written and unmasked twice, with MSI-X masked as a whole", () => {
     const { irqs, run } = started();
     expect(run(irqs.restore())[1]).toEqual([
       "cfg 42 c03f",

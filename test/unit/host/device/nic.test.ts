@@ -83,7 +83,7 @@ describe("with MSI-X", () => {
     expect(sink.take()).toEqual(["msix 2"]);
   });
 
-  test("vectors that EIMS does not enable are silent, and so are entries that are not valid", () => {
+  test("vectors that EIMS does not enable are silent, and so are invalid entries", () => {
     const { nic, sink, write } = receiving();
     write(EIMC, 1 << 2);
     nic.loadInterrupt(1, 0);

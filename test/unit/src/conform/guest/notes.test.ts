@@ -25,7 +25,7 @@ describe("commands of a session", () => {
       [{ do: "unbind", driver: "igb", slot: "0000:02:00.0" }],
     ],
     [
-      "ip addr add 10.0.0.1/24 dev eth0 2>/dev/null; ip link set eth0 up; ping -c 4 10.0.0.2 >/dev/null",
+      "ip addr add 10.0.0.1/24 dev eth0 2>/dev/null; ip link set eth0 up; ping -c 4 10.0.0.2",
       [{ do: "link", isUp: true }],
     ],
     ["ethtool -L eth0 combined 3; sleep 2", [{ do: "channels", combined: 3 }]],
