@@ -4,6 +4,8 @@ import type { Clock } from "../../src/time/clock.ts";
 
 /** Buckets of time; each keeps at most its lowest, its highest and its last state. */
 export const BUCKETS_MAX = 128;
+/** Holders with a series of their own; the largest ones. */
+export const HOLDERS_MAX = 128;
 /** The shortest bucket, ns: the next shortest is twice as long. */
 const WIDTH_MIN_NS = 1_000;
 
@@ -68,14 +70,12 @@ export class OccupancySeries {
   report(): PoolOccupancy {
     const states = this.#buckets.flatMap(statesOf);
     states.push(this.#present(), { ...this.#present(), at: this.#now() });
-    return {
-      at: states.map(({ at }) => at),
-      holders: [...this.#holders].map(([name, holder]) => ({
-        name,
-        irqs: states.map((state) => state.irqs[holder] ?? 0),
-        irtes: states.map((state) => state.irtes[holder] ?? 0),
-      })),
-    };
+    const series = [...this.#holders].map(([name, holder]) => ({
+      name,
+      irqs: states.map((state) => state.irqs[holder] ?? 0),
+      irtes: states.map((state) => state.irtes[holder] ?? 0),
+    }));
+    return { at: states.map(({ at }) => at), ...folded(series) };
   }
 
   /** Virtual work may reach past the time at which another actor's begins. */
@@ -136,6 +136,25 @@ export class OccupancySeries {
     }
     this.#buckets = merged;
   }
+}
+
+type Series = PoolOccupancy["holders"][number];
+
+/** The largest holders in the order in which they came, all others as one. */
+function folded(series: readonly Series[]): Pick<PoolOccupancy, "holders" | "others"> {
+  if (series.length <= HOLDERS_MAX) return { holders: series };
+  const peaks = new Map(series.map((one) => [one, peakOf(one)]));
+  const bySize = [...series].sort((a, b) => peaks.get(b)! - peaks.get(a)!);
+  const named = new Set(bySize.slice(0, HOLDERS_MAX));
+  const rest = bySize.slice(HOLDERS_MAX);
+  const sum = (what: "irqs" | "irtes"): number[] =>
+    series[0]!.irqs.map((_, i) => rest.reduce((total, one) => total + one[what][i]!, 0));
+  const others = { count: rest.length, irqs: sum("irqs"), irtes: sum("irtes") };
+  return { holders: series.filter((one) => named.has(one)), others };
+}
+
+function peakOf({ irqs, irtes }: Series): number {
+  return irqs.reduce((peak, n, i) => Math.max(peak, n, irtes[i]!), 0);
 }
 
 /** The states a bucket kept, in their order, each once. */

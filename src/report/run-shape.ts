@@ -69,6 +69,7 @@ const POOL: Shape = {
       keys: {
         at: SERIES,
         holders: { listOf: { keys: { name: "string", irqs: SERIES, irtes: SERIES } } },
+        "?others": { keys: { count: "number", irqs: SERIES, irtes: SERIES } },
       },
     },
   },

@@ -72,8 +72,9 @@ export function parseStored(text: string, file: string): Stored {
 /** What fits its shape and still cannot be: series of different lengths, broken histograms. */
 function senseless(stored: Stored): string | null {
   if (stored.schema !== RUN_SCHEMA) return null;
-  const { at, holders } = stored.pool.occupancy ?? { at: [], holders: [] };
-  for (const { name, irqs, irtes } of holders) {
+  const { at, holders, others } = stored.pool.occupancy ?? { at: [], holders: [] };
+  const rest = others === undefined ? [] : [{ name: "others", ...others }];
+  for (const { name, irqs, irtes } of [...holders, ...rest]) {
     if (irqs.length !== at.length || irtes.length !== at.length) {
       return `the series of ${name} is not as long as that of times`;
     }

@@ -53,6 +53,12 @@ export interface PoolOccupancy {
     /** Without those of boot. */
     readonly irtes: readonly number[];
   }[];
+  /** Where there are too many holders: how many are not in the list, and what they have. */
+  readonly others?: {
+    readonly count: number;
+    readonly irqs: readonly number[];
+    readonly irtes: readonly number[];
+  };
 }
 
 export interface HostGuestReport {

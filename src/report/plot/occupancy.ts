@@ -43,7 +43,7 @@ export function occupancyBands(
   what: "irqs" | "irtes",
   colours: DeviceColours,
 ): Band[] {
-  const { at, holders } = pool.occupancy ?? { at: [], holders: [] };
+  const { at, holders, others: rest } = pool.occupancy ?? { at: [], holders: [] };
   const lines = holders.filter(({ name }) => PIN.test(name));
   const devices = holders.filter(({ name }) => !PIN.test(name));
   const others = devices.filter(({ name }) => !colours.names.includes(name));
@@ -57,7 +57,11 @@ export function occupancyBands(
       colour: colours.of(name),
       values: sum(devices.filter((holder) => holder.name === name)),
     })),
-    { name: `${others.length} other devices`, colour: OTHERS, values: sum(others) },
+    {
+      name: `${formatCount(others.length + (rest?.count ?? 0))} other devices`,
+      colour: OTHERS,
+      values: sum(others).map((value, i) => value + (rest?.[what][i] ?? 0)),
+    },
     { name: "INTx lines", colour: "var(--lines)", values: sum(lines) },
   ];
   return bands.filter(({ values }) => values.some((value) => value > 0));

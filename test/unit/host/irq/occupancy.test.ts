@@ -1,7 +1,7 @@
 /** The series of who holds what: exact where changes are few, true to its extremes where many. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BUCKETS_MAX, OccupancySeries } from "../../../../host/irq/occupancy.ts";
+import { BUCKETS_MAX, HOLDERS_MAX, OccupancySeries } from "../../../../host/irq/occupancy.ts";
 import type { PoolOccupancy } from "../../../../src/run/contract.ts";
 
 class TestClock {
@@ -59,6 +59,18 @@ describe("the series of occupancy", () => {
     ]);
   });
 
+  it("counts irqs that have no entry, and entries that have no irq", () => {
+    const clock = new TestClock();
+    const series = new OccupancySeries(clock);
+    series.change("without remapping", 2, 0);
+    series.change("IO-APIC pin 21", 0, 1);
+    series.change("nothing", 0, 0);
+    expect(series.report().holders).toEqual([
+      { name: "without remapping", irqs: [2, 2], irtes: [0, 0] },
+      { name: "IO-APIC pin 21", irqs: [0, 0], irtes: [1, 1] },
+    ]);
+  });
+
   it("leaves out steps of a rise within a bucket, never its top", () => {
     const rise = Array.from({ length: 5 }, () => ({ afterNs: 10, who: "a", irqs: 1 }));
     const fall = { afterNs: 10, who: "a", irqs: -5 };
@@ -90,6 +102,19 @@ describe("the series of occupancy", () => {
       }),
       { seed: 2 },
     );
+  });
+
+  it("names the largest holders only, where there are many, and adds up the others", () => {
+    const many = Array.from({ length: 1_000 }, (_, i) => {
+      return { afterNs: 5_000, who: `nvme${i}`, irqs: i === 700 ? 65 : 9 };
+    });
+    const { at, holders, others } = play(many);
+    expect(holders.length).toBe(HOLDERS_MAX);
+    expect(holders.map(({ name }) => name)).toContain("nvme700");
+    expect(others!.count).toBe(1_000 - HOLDERS_MAX);
+    const last = at.length - 1;
+    const named = holders.reduce((sum, { irqs }) => sum + irqs[last]!, 0);
+    expect(named + others!.irqs[last]!).toBe(999 * 9 + 65);
   });
 
   it("fits a report: at most 400 points however long the run", () => {

@@ -52,6 +52,16 @@ describe("bands of the pool", () => {
     expect(pinNames(pool.occupancy)).toEqual(["IO-APIC pin 21"]);
   });
 
+  it("count those that have no series of their own, too", () => {
+    const { pool } = withGuests(64);
+    const rest = pool.occupancy!.at.map(() => 100);
+    const occupancy = { ...pool.occupancy!, others: { count: 936, irqs: rest, irtes: rest } };
+    const colours = new DeviceColours(holdersBySize(occupancy));
+    const bands = occupancyBands({ ...pool, occupancy }, "irqs", colours);
+    expect(bands.at(-1)).toMatchObject({ name: "995 other devices" });
+    expect(bands.at(-1)!.values.at(-1)).toBe(59 * 65 + 100);
+  });
+
   it("put larger holders first, whatever they are called", () => {
     const at = [0, 1];
     const holder = (name: string, n: number) => ({ name, irqs: [0, n], irtes: [0, n] });
