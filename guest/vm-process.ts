@@ -1,15 +1,21 @@
 /** One VM process: a VMM, the guest kernel on it, and the timeline of what happens to both. */
+import type { Prng } from "../src/base/prng.ts";
 import type { GuestMachine, GuestPlan, GuestReport, MachineEnv } from "../src/run/contract.ts";
 import { type GuestPort, publishProgress } from "../src/shm/border.ts";
+import { blockThread } from "../src/shm/waker.ts";
 import type { TimedEvent } from "../src/time/event-heap.ts";
 import { type Process, until, WaitQueue } from "../src/time/process.ts";
 import type { Task } from "../src/time/scheduler.ts";
 import { TraceRecorder } from "../src/trace/trace.ts";
+import { publishGarbage } from "../src/wire/garbage.ts";
 import { GuestInterrupts } from "./kernel/interrupts.ts";
 import { IrqTable } from "./kernel/irq-table.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
 import type { VirtualMachine } from "./vmm/types.ts";
 import { type Action, parseAction } from "./workload/actions.ts";
+
+/** Bad slots of a `corrupt` that does not say how many. */
+const CORRUPT_SLOTS = 64;
 
 export class VmProcess implements GuestMachine {
   readonly #env: MachineEnv;
@@ -23,11 +29,15 @@ export class VmProcess implements GuestMachine {
   #timers: TimedEvent[] = [];
   #task: Task | null = null;
   #acting = false;
+  /** The host has no core for the process until then (virtual clock). */
+  #stalledUntil = 0;
+  readonly #garbage: Prng;
   /** Why the process ended, if it did not end by itself. */
   #dead: string | null = null;
 
   constructor(env: MachineEnv, plan: GuestPlan, port: GuestPort, vm: VirtualMachine) {
     this.#env = env;
+    this.#garbage = env.random(`garbage:${plan.spec.name}`);
     this.#plan = plan;
     this.#port = port;
     this.#vm = vm;
@@ -56,11 +66,39 @@ export class VmProcess implements GuestMachine {
     this.#enqueue(parseAction(action));
   }
 
-  /** A kill does not wait for what is under way; everything else does. */
+  /** What befalls the process does not wait for what is under way; everything else does. */
   #enqueue(action: Action): void {
     if (!this.alive()) return;
     if (action.do === "kill") this.#kill("killed");
+    else if (action.do === "stall") this.#stall(action.for ?? 0);
+    else if (action.do === "corrupt") this.#corrupt(action.slots ?? CORRUPT_SLOTS);
     else this.#push(() => this.#life.perform(action));
+  }
+
+  /**
+   * No thread of the process gets a core: interrupts and answers wait. On a wall clock the worker
+   * really stops; a virtual one has no worker to stop, so nothing is looked at until it is over.
+   */
+  #stall(ns: number): void {
+    const { clock, scheduler, tracer } = this.#env;
+    const untilNs = clock.now() + ns;
+    tracer.emit("guest_stall", { ns });
+    if (clock.kind === "wall") {
+      blockThread(ns);
+      return;
+    }
+    this.#stalledUntil = untilNs;
+    scheduler.at(untilNs, this.#work, this.#plan.spec.name);
+  }
+
+  #stalled(): boolean {
+    return this.#stalledUntil > 0 && this.#env.clock.now() < this.#stalledUntil;
+  }
+
+  #corrupt(slots: number): void {
+    const written = publishGarbage(this.#port.requests, this.#garbage, slots);
+    this.#env.tracer.emit("guest_corrupt", { slots: written });
+    this.#port.wakeHost.wake();
   }
 
   #push(action: () => Process): void {
@@ -92,7 +130,7 @@ export class VmProcess implements GuestMachine {
   }
 
   poll(): number {
-    if (!this.alive()) return 0;
+    if (!this.alive() || this.#stalled()) return 0;
     // Interrupts first: they are what somebody waits for by the nanosecond.
     const did = this.#interrupts.poll() + this.#vm.poll();
     if (did > 0) publishProgress(this.#port, this.#interrupts.delivered);

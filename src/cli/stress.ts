@@ -1,4 +1,4 @@
-/** `vfio-cosim stress`: many guests with random lives; what fails leaves a scenario to repeat it. */
+/** `vfio-cosim stress`: many guests with random lives; a failure leaves a scenario to repeat. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";

@@ -2,7 +2,7 @@
 import { Prng } from "../base/prng.ts";
 
 /** What may befall a guest beside what its own user does. */
-export const CHAOS = ["storm", "kill"] as const;
+export const CHAOS = ["storm", "stall", "corrupt", "kill"] as const;
 export type Chaos = (typeof CHAOS)[number];
 
 export interface StressOptions {
@@ -20,6 +20,8 @@ interface TimelineDocument {
   do: string;
   to?: string;
   cpu?: number;
+  for?: string;
+  slots?: number;
 }
 
 type Model = "nvme" | "nic" | "edu";
@@ -46,6 +48,8 @@ const TICK_NS = 1_000;
 /** Guests are powered on within this share of the run. */
 const BOOT_SHARE = 0.2;
 const KILL_SHARE = 0.1;
+/** Of a guest's actions. */
+const TROUBLE_SHARE = 0.25;
 const STORM_SHARE = 0.15;
 const STORM_FACTOR = 50;
 
@@ -128,13 +132,24 @@ function timelineOf(
   const boot = random.nextFloat() * BOOT_SHARE * duration;
   const killed = chaos.includes("kill") && random.nextFloat() < KILL_SHARE;
   const end = killed ? boot + random.nextFloat() * (duration - boot) : duration;
+  const troubles = chaos.filter((kind) => kind === "stall" || kind === "corrupt");
   const times = Array.from({ length: random.nextBelow(8) }, () => {
     return boot + random.nextFloat() * (end - boot);
   }).sort((a, b) => a - b);
   const timeline: TimelineDocument[] = [{ at: time(boot), do: "boot" }];
-  for (const at of times) timeline.push({ at: time(at), ...actionOf(random, model, vcpus) });
+  for (const at of times) {
+    const trouble = random.nextFloat() < TROUBLE_SHARE && troubles.length > 0;
+    const what = trouble ? troubleOf(random, troubles) : actionOf(random, model, vcpus);
+    timeline.push({ at: time(at), ...what });
+  }
   if (killed) timeline.push({ at: time(end), do: "kill" });
   return timeline;
+}
+
+function troubleOf(random: Prng, troubles: readonly Chaos[]): Omit<TimelineDocument, "at"> {
+  const trouble = pick(random, troubles);
+  if (trouble === "corrupt") return { do: trouble, slots: 1 + random.nextBelow(200) };
+  return { do: trouble, for: `${1 + random.nextBelow(20)}ms` };
 }
 
 function actionOf(random: Prng, model: Model, vcpus: number): Omit<TimelineDocument, "at"> {

@@ -163,6 +163,8 @@ const timelineEntry = z.strictObject({
     "self-test",
     "set-affinity",
     "msi-over-msix",
+    "stall",
+    "corrupt",
   ]),
   to: z.enum(["intx", "msi", "msix"]).optional().meta({ description: "Of `mode`: which one." }),
   cpu: z
@@ -192,6 +194,13 @@ const timelineEntry = z.strictObject({
     .min(1)
     .optional()
     .meta({ description: "Of `set-affinity`: vCPUs it may go to, from its next interrupt on." }),
+  for: duration.optional().meta({ description: "Of `stall`: how long." }),
+  slots: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .meta({ description: "Of `corrupt`: bad slots in the guest's ring; 64 by default." }),
   every: duration.optional().meta({ description: "Repeats the action with this distance." }),
   times: z.int().min(1).max(100_000).optional().meta({ description: "How often, with `every`." }),
 });

@@ -26,7 +26,7 @@ export function expandTimeline(
     const at = [...path, i];
     checkArguments(entry, at, context);
     for (const time of times(entry, at, context)) {
-      const { to, cpu, channels, vector, cpus } = entry;
+      const { to, cpu, channels, vector, cpus, for: lasts, slots } = entry;
       all.push({
         entry: {
           at: time,
@@ -36,6 +36,8 @@ export function expandTimeline(
           ...(channels !== undefined && { channels }),
           ...(vector !== undefined && { vector }),
           ...(cpus && { cpus }),
+          ...(lasts !== undefined && { for: lasts }),
+          ...(slots !== undefined && { slots }),
         },
         path: at,
       });
@@ -110,6 +112,7 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
     }
   }
   checkNetworkArguments(entry, path, context);
+  checkTrouble(entry, path, report);
   if (entry.do === "msi-over-msix") needsBoth(context.devices, path, report);
   for (const device of entry.do === "mode" ? context.devices : []) {
     const lacks =
@@ -120,6 +123,20 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
     const message = `device ${device.name} (${device.model}) has no ${entry.to}`;
     report({ path: [...path, "to"], message, hint: "choose a mode that the device offers" });
     break;
+  }
+}
+
+/** `for` belongs to stall, `slots` to corrupt. */
+function checkTrouble(entry: Entry, path: Path, report: (issue: Issue) => void): void {
+  const stalls = entry.do === "stall";
+  if (stalls && !((entry.for ?? 0) > 0)) {
+    report({ path, message: "stall needs for:, above zero", hint: "for: 20ms" });
+  }
+  if (!stalls && entry.for !== undefined) {
+    report({ path: [...path, "for"], atKey: true, message: `${entry.do} takes no for:` });
+  }
+  if (entry.do !== "corrupt" && entry.slots !== undefined) {
+    report({ path: [...path, "slots"], atKey: true, message: `${entry.do} takes no slots:` });
   }
 }
 

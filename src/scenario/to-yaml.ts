@@ -13,7 +13,11 @@ export function scenarioYaml(scenario: Scenario): string {
     guests: guests.map(({ workload, timeline, ...guest }) => ({
       ...guest,
       workload: workloadEntry(workload),
-      timeline: timeline.map((entry) => ({ ...entry, at: ns(entry.at) })),
+      timeline: timeline.map(({ for: lasts, ...entry }) => ({
+        ...entry,
+        at: ns(entry.at),
+        ...(lasts === undefined ? {} : { for: ns(lasts) }),
+      })),
     })),
     duration: ns(duration),
     run: { ...run, limit: ns(run.limit) },

@@ -193,7 +193,11 @@ export type TimelineAction =
   /** A vector goes to other vCPUs, with its next interrupt. */
   | "set-affinity"
   /** Config space by hand: MSI on while MSI-X is on, then both off. */
-  | "msi-over-msix";
+  | "msi-over-msix"
+  /** The VM process does not run for a while, as when the host has no core for it. */
+  | "stall"
+  /** The VM process writes slots into its ring that hold no message. */
+  | "corrupt";
 
 export interface TimelineEntry {
   readonly at: number;
@@ -207,6 +211,10 @@ export interface TimelineEntry {
   /** `set-affinity`: which vector of each device, and the vCPUs it may go to. */
   readonly vector?: number;
   readonly cpus?: readonly number[];
+  /** `stall`: how long, ns. */
+  readonly for?: number;
+  /** `corrupt`: how many slots. */
+  readonly slots?: number;
 }
 
 /** What uses vfio on behalf of a guest; `dpdk` is a driver with no guest. See guest/vmm. */

@@ -123,8 +123,18 @@ export class Attention {
     return Atomics.load(this.#word.words, this.#word.index) !== 0;
   }
 
+  /** As `raised`, by a plain read, which may be stale. */
+  glance(): boolean {
+    return this.#word.words[this.#word.index] !== 0;
+  }
+
   /** Worker: true if it was raised since the last look. */
   take(): boolean {
     return Atomics.exchange(this.#word.words, this.#word.index, 0) !== 0;
   }
+}
+
+/** Stops the calling thread for `ns`; nobody can wake it. */
+export function blockThread(ns: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ns / 1e6);
 }

@@ -66,6 +66,8 @@ export const TRACE_POINTS = [
   "guest_reset",
   "guest_stopped",
   "guest_killed",
+  "guest_stall",
+  "guest_corrupt",
   "guest_spurious_vector",
 ] as const;
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { VmProcess } from "../../../guest/vm-process.ts";
 import type { TimelineEntry } from "../../../src/scenario/types.ts";
 import { CONTROL_HEARTBEAT, interruptsOf } from "../../../src/shm/border.ts";
+import { MessageReceiver } from "../../../src/wire/channel.ts";
 import { Bench, type BenchOptions } from "./kernel/bench.ts";
 
 const MS = 1e6;
@@ -118,6 +119,35 @@ describe("the timeline of a VM process", () => {
     expect(guest.alive()).toBe(false);
     expect(guest.report().state).toBe("off");
     expect(bench.vm.log.at(-1)).toBe("quit");
+  });
+});
+
+describe("what befalls a VM process", () => {
+  test("while it is stalled it looks at nothing, and then at everything", () => {
+    const { bench, guest } = started([
+      { at: 0, do: "boot" },
+      { at: 2 * MS, do: "stall", for: MS },
+    ]);
+    bench.advance(2.5 * MS);
+    bench.inject(3, 0x23);
+    expect(guest.poll()).toBe(0);
+    expect(bench.guest.interrupts.pending()).toBe(true);
+    bench.advance(3.1 * MS);
+    expect(bench.guest.interrupts.pending()).toBe(false);
+    expect(bench.points()).toContain("guest_stall");
+  });
+
+  test("corrupted slots reach the host, one by one, and hold no message", () => {
+    const { bench } = started([
+      { at: 0, do: "boot" },
+      { at: 2 * MS, do: "corrupt", slots: 5 },
+    ]);
+    bench.advance(3 * MS);
+    const bad: string[] = [];
+    const receiver = new MessageReceiver(bench.host.requests, (why) => bad.push(why));
+    receiver.receive((message) => expect(message).toBe(null));
+    expect(bad).toHaveLength(5);
+    expect(["not-msgpack", "slot-length"]).toEqual(expect.arrayContaining([...new Set(bad)]));
   });
 });
 

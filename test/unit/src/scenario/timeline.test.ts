@@ -1,0 +1,50 @@
+/** Arguments of timeline actions: which action takes which, and what a wrong one is told. */
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../../../../src/base/errors.ts";
+import { scenarioFromData } from "../../../../src/scenario/loader.ts";
+import type { TimelineEntry } from "../../../../src/scenario/types.ts";
+
+function timeline(entry: object): readonly TimelineEntry[] {
+  return scenarioFromData({
+    devices: [{ name: "nvme0", model: "nvme" }],
+    guests: [{ name: "g", device: "nvme0", timeline: [{ at: "0ms", do: "boot" }, entry] }],
+    duration: "1s",
+  }).guests[0]!.timeline;
+}
+
+function refusal(entry: object): string {
+  try {
+    timeline(entry);
+  } catch (error) {
+    if (error instanceof UsageError) return error.format();
+    throw error;
+  }
+  throw new Error("taken");
+}
+
+describe("stall", () => {
+  test("says how long", () => {
+    expect(timeline({ at: "5ms", do: "stall", for: "20ms" })[1]).toEqual({
+      at: 5e6,
+      do: "stall",
+      for: 20e6,
+    });
+  });
+
+  test("has to, and nobody else may", () => {
+    expect(refusal({ at: "5ms", do: "stall" })).toContain("stall needs for:, above zero");
+    expect(refusal({ at: "5ms", do: "stall", for: "0ms" })).toContain("above zero");
+    expect(refusal({ at: "5ms", do: "reset", for: "1ms" })).toContain("reset takes no for:");
+  });
+});
+
+describe("corrupt", () => {
+  test("may say how many slots", () => {
+    expect(timeline({ at: "5ms", do: "corrupt" })[1]).toEqual({ at: 5e6, do: "corrupt" });
+    expect(timeline({ at: "5ms", do: "corrupt", slots: 9 })[1]!.slots).toBe(9);
+  });
+
+  test("and nobody else", () => {
+    expect(refusal({ at: "5ms", do: "crash", slots: 9 })).toContain("crash takes no slots:");
+  });
+});
