@@ -84,6 +84,7 @@ export function ledgerSection(result: RunResult): Section {
   return {
     id: "ledger",
     title,
+    short: "Ledger",
     body: html`${byGuest(result)}${byFate(result)}${bySource(result)}`,
   };
 }

@@ -61,11 +61,11 @@ nav a:hover{text-decoration:underline}
 .verdict.good{background:var(--good-bg)}.verdict.bad{background:var(--bad-bg)}
 .verdict.warn{background:var(--warn-bg)}
 .verdict p{color:var(--fg)}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.4rem,1fr));gap:.6rem;
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.9rem,1fr));gap:.6rem;
   margin:1rem 0;padding:0;list-style:none}
 .figures li{background:var(--panel);border-radius:6px;padding:.6rem .75rem}
 .figures span{display:block;font-size:.8rem;color:var(--muted)}
-.figures b{display:block;font-size:1.22rem;font-weight:600;line-height:1.35;white-space:nowrap}
+.figures b{display:block;font-size:1.15rem;font-weight:600;line-height:1.4;overflow-wrap:anywhere}
 .figures .bad b{color:var(--bad)}
 .list{list-style:none;padding:0;margin:.4rem 0}
 .list li{padding:.22rem 0 .22rem 1.6rem;position:relative}
