@@ -41,15 +41,14 @@ export function changedLines(
   };
 }
 
-/** Every change of `files` that is not known to change nothing; by operator. */
-function allMutants(root: string, files: readonly string[]): Map<string, Mutant[]> {
+/** Every change of `files`, by operator. */
+export function allMutants(root: string, files: readonly string[]): Map<string, Mutant[]> {
   const byOperator = new Map<string, Mutant[]>();
   for (const file of files) {
     const source = readFileSync(join(root, file), "utf8");
     for (const [operator, sites] of mutationsOf(source)) {
       const all = byOperator.get(operator) ?? [];
-      const mutants = sites.map((site) => ({ ...site, file, ...changedLines(source, site) }));
-      all.push(...mutants.filter((mutant) => knownEquivalent(mutant) === undefined));
+      all.push(...sites.map((site) => ({ ...site, file, ...changedLines(source, site) })));
       byOperator.set(operator, all);
     }
   }
@@ -63,9 +62,14 @@ export function knownEquivalent({ file, removed, added }: Mutant): Equivalent | 
   });
 }
 
-/** All mutants in an order that depends on the seed alone: operators in turn, sites by chance. */
+/**
+ * All mutants that are not known to change nothing, in an order that depends on the seed alone:
+ * operators in turn, sites by chance.
+ */
 export function shuffledMutants(root: string, paths: readonly string[], seed: number): Mutant[] {
-  const piles = [...allMutants(root, sourcesUnder(root, paths)).values()];
+  const piles = [...allMutants(root, sourcesUnder(root, paths)).values()].map((pile) => {
+    return pile.filter((mutant) => knownEquivalent(mutant) === undefined);
+  });
   const random = Prng.stream(seed, "mutants");
   const mutants: Mutant[] = [];
   while (piles.some((pile) => pile.length > 0)) {

@@ -113,6 +113,16 @@ it("an irq number is the lowest free one: 28 first, 34 behind six others (h08 h2
   expect(machine.pool.irqFile(x16)).toBe(34);
 });
 
+it("a function without a pin has irq 0, until MSI gives it a number", () => {
+  const machine = new Machine();
+  const client = machine.client({ msi: 2, pin: 0 });
+  expect(machine.pool.irqFile(client)).toBe(0);
+  machine.enable(client, 2, "msi");
+  expect(machine.pool.irqFile(client)).toBe(28);
+  machine.disable(client);
+  expect(machine.pool.irqFile(client)).toBe(0);
+});
+
 it("the task that frees an irq and is killed while it waits has given the vector back", () => {
   const machine = new Machine();
   const client = machine.client({ msix: 2 });

@@ -205,6 +205,18 @@ it("a request that comes while free_irq still waits takes over the line's vector
   expect(second.count).toBe(1);
 });
 
+it("a line idles as long as nobody handles it, and holds a vector once somebody has", () => {
+  const machine = new Machine();
+  const [client] = opened(machine, 1) as [TestClient];
+  const line = client.irqState!.line!;
+  expect([line.name, line.armed(), line.vectorsHeld()]).toEqual(["IO-APIC pin 16", 0, 0]);
+  const handler = new DisIntxHandler(client);
+  machine.run(machine.pool.requestLine(client, handler, true));
+  expect([line.armed(), line.vectorsHeld()]).toEqual([1, 1]);
+  machine.run(machine.pool.freeLine(client, handler));
+  expect([line.armed(), line.vectorsHeld()]).toEqual([0, 0]);
+});
+
 it("closing a device takes its wire off the line", () => {
   const machine = new Machine();
   const { pool } = machine;
