@@ -184,6 +184,21 @@ it("MSI with mask bits only reserves, and takes its vector at request_irq like M
   expect(machine.pool.matrix.globalAvailable).toBe(392);
 });
 
+it("free_irq masks MSI where the function can, so that a message waits for the next handler", () => {
+  const machine = new Machine();
+  const client = machine.client({ msi: 4, perVectorMask: true });
+  machine.enable(client, 2, "msi");
+  machine.request(client, 1);
+  machine.free(client, 1);
+  client.fn.raise("msi", 1);
+  expect(client.lostLog).toEqual([]);
+  const action = new Counter();
+  machine.request(client, 1, action);
+  expect(action.count).toBe(1);
+  client.fn.raise("msi", 1);
+  expect(action.count).toBe(2);
+});
+
 it("one index can be freed and taken again while MSI-X stays on", () => {
   const { machine, client } = machineWith({ msix: 8 });
   machine.enable(client, 4);

@@ -164,6 +164,17 @@ describe("a descriptor of a device", () => {
     }
   });
 
+  it("begins with BAR 0: position 0 is its first register, and there is nothing before", () => {
+    const vm = machine();
+    const fd = vm.fd("n8");
+    vm.configWrite("n8", COMMAND, 2, 0x6);
+    const data = new Uint8Array(4);
+    expect(vm.call({ op: "pread", fd, offset: 0, count: 4 }).ret).toBe(4);
+    expect(vm.call({ op: "pwrite", fd, offset: 0, data }).ret).toBe(4);
+    expect(vm.call({ op: "pread", fd, offset: -4, count: 4 }).ret).toBe(EINVAL);
+    expect(vm.call({ op: "pwrite", fd, offset: -4, data }).ret).toBe(EINVAL);
+  });
+
   it("reads a BAR up to its end, and configuration space as a whole or not at all", () => {
     const vm = machine();
     vm.configWrite("edu", COMMAND, 2, 0x6);
