@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import type { IrqClient } from "../../../../host/irq/types.ts";
 import { EINVAL, ENOSPC, ERANGE } from "../../../../src/base/errno.ts";
-import { type FunctionShape, Machine } from "./machine.ts";
+import { Counter, type FunctionShape, Machine } from "./machine.ts";
 
 /** Writes down what the kernel writes to a function, in order. */
 function recordWrites(client: IrqClient): string[] {
