@@ -107,8 +107,9 @@ class Stage {
   #check(): void {
     const { host } = this.#bed;
     const devices = this.#devices();
-    checkAlways(host, this.#life.host, devices);
-    checkFates(host);
+    const report = host.report();
+    checkAlways(host, this.#life.host, devices, report);
+    checkFates(report);
     const idle = !host.busy() && this.#guests.every(({ underWay }) => underWay === 0);
     if (idle) checkIdle(host, this.#life.host, devices);
   }

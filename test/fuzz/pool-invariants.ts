@@ -1,6 +1,6 @@
 /** What a platform's pool must count, given what its devices hold. */
 import { RECORDED_ARM64_BOOT_USE, RECORDED_BOOT_USE } from "../../host/irq/platform.ts";
-import type { HostMachine } from "../../src/run/contract.ts";
+import type { HostMachine, PoolReport } from "../../src/run/contract.ts";
 import type { DeviceSpec, HostSpec } from "../../src/scenario/types.ts";
 import { expectThat } from "./bed.ts";
 
@@ -30,7 +30,12 @@ function sumOf(holdings: readonly Holding[], count: (holding: Holding) => number
 }
 
 /** Holds at every instant, calls under way or not. */
-export function checkPool(host: HostMachine, spec: HostSpec, holdings: readonly Holding[]): void {
+export function checkPool(
+  host: HostMachine,
+  spec: HostSpec,
+  holdings: readonly Holding[],
+  { irtesUsed }: PoolReport,
+): void {
   const { irqs, tables } = host.inspectPool();
   const held = sumOf(holdings, (holding) => holding.held);
   expectThat(irqs === held, () => `the pool counts ${irqs} irqs, devices hold ${held}`);
@@ -42,7 +47,7 @@ export function checkPool(host: HostMachine, spec: HostSpec, holdings: readonly 
   else if (spec.platform === "arm64-v2m") checkSpis(host, held);
   else {
     checkMatrix(host, spec);
-    checkRemapping(host, spec, holdings);
+    checkRemapping(host, spec, holdings, irtesUsed);
   }
 }
 
@@ -66,6 +71,7 @@ function checkRemapping(
   host: HostMachine,
   { platform }: HostSpec,
   holdings: readonly Holding[],
+  irtesUsed: number,
 ): void {
   if (platform === "x86-flat") return;
   const boot = RECORDED_BOOT_USE;
@@ -73,7 +79,6 @@ function checkRemapping(
   const blocks = sumOf(holdings, ({ kind, held }) => {
     return platform === "x86-vtd" && kind === "msi" ? roundUpPowerOfTwo(held) : held;
   });
-  const { irtesUsed } = host.report().pool;
   const expected = boot.irtes + blocks + lines - boot.lines.length;
   expectThat(irtesUsed === expected, () => `${irtesUsed} entries used, ${expected} accounted for`);
   const used = tables.reduce((sum, table) => sum + table.used, 0);
