@@ -18,6 +18,22 @@ describe("include/uapi/linux/kvm.h", () => {
     expect(kvm.KVM_MAX_IRQ_ROUTES).toBe(4096);
   });
 
+  it("numbers its other ioctls and capabilities so, struct kvm_enable_cap has 104 bytes", () => {
+    const io = (nr: number): number => (0xae << 8) | nr;
+    expect([kvm.KVM_CHECK_EXTENSION, kvm.KVM_CREATE_IRQCHIP]).toEqual([io(0x03), io(0x60)]);
+    expect(kvm.KVM_ENABLE_CAP).toBe((1 << 30) | (104 << 16) | io(0xa3));
+    expect(kvm).toMatchObject({
+      KVM_ENABLE_CAP_SIZE: 104,
+      KVM_CAP_IRQCHIP: 0,
+      KVM_CAP_IRQ_ROUTING: 25,
+      KVM_CAP_IRQFD: 32,
+      KVM_CAP_IRQFD_RESAMPLE: 82,
+      KVM_CAP_SPLIT_IRQCHIP: 121,
+      KVM_MSI_VALID_DEVID: 1,
+      KVM_IRQCHIP_IOAPIC: 2,
+    });
+  });
+
   it("struct kvm_irqfd: fd 0, gsi 4, flags 8, resamplefd 12, pad to 32", () => {
     const irqfd = { fd: 9, gsi: 24, flags: 2, resamplefd: -1 };
     const bytes = kvm.encodeIrqfd(irqfd);

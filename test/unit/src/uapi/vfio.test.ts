@@ -19,6 +19,10 @@ describe("include/uapi/linux/vfio.h", () => {
     expect(vfio.VFIO_DEVICE_GET_IRQ_INFO).toBe(io(100 + 9));
     expect(vfio.VFIO_DEVICE_SET_IRQS).toBe(io(100 + 10));
     expect(vfio.VFIO_DEVICE_RESET).toBe(io(100 + 11));
+    expect(vfio.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO).toBe(io(100 + 12));
+    expect(vfio.VFIO_DEVICE_PCI_HOT_RESET).toBe(io(100 + 13));
+    // argsz, flags, count; group_id, segment, bus and devfn of each dependent device.
+    expect([vfio.HOT_RESET_MINSZ, vfio.HOT_RESET_DEVICE_SIZE]).toEqual([12, 8]);
   });
 
   it("has these flag values", () => {
