@@ -184,7 +184,7 @@ it("MSI with mask bits only reserves, and takes its vector at request_irq like M
   expect(machine.pool.matrix.globalAvailable).toBe(392);
 });
 
-it("free_irq masks MSI where the function can, so that a message waits for the next handler", () => {
+it("free_irq masks MSI where the function can: a message waits for the next handler", () => {
   const machine = new Machine();
   const client = machine.client({ msi: 4, perVectorMask: true });
   machine.enable(client, 2, "msi");
