@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { InvariantError, UsageError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { compareCommand } from "./compare.ts";
+import { comparePoliciesCommand } from "./compare-policies.ts";
 import { conformCommand } from "./conform.ts";
 import { doctorCommand } from "./doctor.ts";
 import { EXIT_INVARIANT, EXIT_OK, EXIT_USAGE, type Io } from "./io.ts";
@@ -22,6 +23,7 @@ const COMMANDS: readonly AddCommand[] = [
   stressCommand,
   reportCommand,
   compareCommand,
+  comparePoliciesCommand,
   listCommand,
   doctorCommand,
   conformCommand,

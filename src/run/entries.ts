@@ -11,6 +11,8 @@ export const hostWorkerUrl = (): URL => entry("host/worker");
 export const guestWorkerUrl = (): URL => entry("guest/worker");
 /** Compares one recording after the other (src/conform/parallel.ts). */
 export const conformWorkerUrl = (): URL => entry("src/conform/file-worker");
+/** Runs one scenario of a sweep after the other (src/sweep/thread-queue.ts). */
+export const sweepWorkerUrl = (): URL => entry("src/sweep/worker");
 
 /** The host side, loaded only by engines that run it in their own thread. */
 export async function loadHost(): Promise<{ createHost: CreateHost }> {

@@ -21,7 +21,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   conform: [...CORE, "scenario", "run"],
   report: ["base", "measure", "scenario"],
   explore: [...CORE, "scenario", "run", "check"],
-  sweep: [...CORE, "scenario", "run", "check"],
+  // A comparison of policies is handed to reports as their PolicyMatrix, and has a page of its own.
+  sweep: [...CORE, "scenario", "run", "check", "report"],
   cli: ["base", "time", "measure", "scenario", "run", "report", "conform", "explore", "sweep"],
   index: ["base", "measure", "scenario", "run", "report"],
   host: [...CORE],

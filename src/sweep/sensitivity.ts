@@ -1,0 +1,154 @@
+/** Which orders of policies change when one cost is halved or doubled. */
+import { UsageError } from "../base/errors.ts";
+import type { MatrixSensitivity } from "../report/policy-matrix.ts";
+import { didYouMean } from "../scenario/suggest.ts";
+import { type Costs, DEFAULT_COSTS } from "../time/costs.ts";
+import { type GridRunOptions, type RunQueue, runGrid } from "./compare.ts";
+import { type CellRuns, type Place, placesOf } from "./comparison.ts";
+import type { GridCell } from "./grid.ts";
+import { METRICS, type Metric } from "./metrics.ts";
+import type { Order } from "./order.ts";
+import { splitList } from "./policies.ts";
+import { plural } from "./words.ts";
+
+const COST_NAMES = Object.keys(DEFAULT_COSTS) as (keyof Costs)[];
+
+/** Seeds with which each changed cost is run. */
+export const SENSITIVITY_SEEDS = 3;
+
+const CHANGES = [
+  { name: "halved", factor: 0.5 },
+  { name: "doubled", factor: 2 },
+] as const;
+
+/** Costs of a list, or all of them; throws UsageError. */
+export function parseCostNames(list: string | true): (keyof Costs)[] {
+  if (list === true) return [...COST_NAMES];
+  return splitList("--sensitivity", list).map((name) => {
+    const found = COST_NAMES.find((known) => known === name);
+    if (found !== undefined) return found;
+    const hint = didYouMean(name, COST_NAMES) ?? "";
+    throw new UsageError(`--sensitivity: there is no cost ${name}`, { hint });
+  });
+}
+
+/** An order of two policies that is another one with the changed cost. */
+export interface Flip {
+  readonly metric: Metric;
+  readonly place: Place;
+  readonly a: string;
+  readonly b: string;
+  readonly before: Order;
+  readonly after: Order;
+}
+
+/** From less to more, or from equal to either: not what merely cannot be told any more. */
+function isFlip(before: Order, after: Order): boolean {
+  if (before === after || before === "unknown" || after === "unknown") return false;
+  return before !== "unclear" && after !== "unclear";
+}
+
+/** Orders that change between the same places; `base` and `changed` have the same seeds. */
+export function flipsOf(base: readonly Place[], changed: readonly Place[]): Flip[] {
+  return base.flatMap((place) => {
+    const then = changed.find(
+      ({ vmm, topology }) => vmm === place.vmm && topology === place.topology,
+    );
+    if (then === undefined) return [];
+    return pairs(place.policies).flatMap(([a, b]) =>
+      METRICS.flatMap((metric): Flip[] => {
+        const [before, after] = [place.order(metric.key, a, b), then.order(metric.key, a, b)];
+        return isFlip(before, after) ? [{ metric, place, a, b, before, after }] : [];
+      }),
+    );
+  });
+}
+
+function pairs(policies: readonly string[]): [string, string][] {
+  return policies.flatMap((a, i) => policies.slice(i + 1).map((b): [string, string] => [a, b]));
+}
+
+const FLIPS_SHOWN = 3;
+
+/** One row of the table; `orders` is how many there are in all. */
+export function sensitivityRow(
+  cost: string,
+  change: string,
+  flips: readonly Flip[],
+  orders: number,
+): MatrixSensitivity {
+  const shown = flips.slice(0, FLIPS_SHOWN).map(flipText);
+  const more = flips.length - shown.length;
+  const verdict =
+    flips.length === 0
+      ? `all ${orders} orders stand`
+      : `${flips.length} of ${orders} orders change: ${shown.join("; ")}` +
+        (more > 0 ? `; and ${more} more` : "");
+  return { cost, change, flips: flips.length > 0, verdict };
+}
+
+const HAS = { equal: "had as much", less: "had less", more: "had more" } as const;
+
+function flipText({ metric, place, a, b, before, after }: Flip): string {
+  const then = HAS[before as keyof typeof HAS];
+  const now = { equal: "as much", less: "less", more: "more" }[after as keyof typeof HAS];
+  const where = `under ${place.vmm} on ${place.topology}`;
+  return `${metric.title}, ${where}: ${a} ${then} than ${b}, now ${now}`.replace(
+    "as much than",
+    "as much as",
+  );
+}
+
+export interface SensitivityOptions extends GridRunOptions {
+  readonly names: readonly (keyof Costs)[];
+}
+
+/**
+ * Runs the grid again for each change. Where all policies were equal they are not run again, which
+ * the table cannot show: see `limitOfSensitivity`.
+ */
+export async function runSensitivity(
+  cells: readonly GridCell[],
+  base: readonly CellRuns[],
+  queue: RunQueue,
+  options: SensitivityOptions,
+): Promise<{ readonly rows: MatrixSensitivity[]; readonly isInterrupted: boolean }> {
+  const seeds = options.seeds.slice(0, SENSITIVITY_SEEDS);
+  const places = placesOf(
+    base.map((cell) => ({ ...cell, runs: cell.runs.slice(0, seeds.length) })),
+  );
+  const differing = places.filter((place) => place.isKnown && place.groups().length > 1);
+  const chosen = cells.filter(({ vmm, topology }) =>
+    differing.some((place) => place.vmm === vmm && place.topology === topology),
+  );
+  const orders = differing.reduce(
+    (sum, { policies }) => sum + pairs(policies).length * METRICS.length,
+    0,
+  );
+  const rows: MatrixSensitivity[] = [];
+  const steps = options.names.flatMap((name) => CHANGES.map((change) => ({ name, change })));
+  for (const [i, { name, change }] of steps.entries()) {
+    const { signal, onProgress } = options;
+    const known = cells.find(({ scenario }) => scenario !== null)?.scenario?.costs[name];
+    const cost = options.costs[name] ?? known ?? DEFAULT_COSTS[name];
+    const runs = await runGrid(chosen, queue, {
+      ...options,
+      seeds,
+      costs: { ...options.costs, [name]: cost * change.factor },
+      onProgress: (done, total, failed) =>
+        onProgress?.(i * total + done, steps.length * total, failed),
+    });
+    if (runs.isInterrupted || signal?.aborted === true) return { rows, isInterrupted: true };
+    rows.push(sensitivityRow(name, change.name, flipsOf(differing, placesOf(runs.cells)), orders));
+  }
+  return { rows, isInterrupted: false };
+}
+
+/** What the table leaves out. */
+export function limitOfSensitivity(seeds: number): string {
+  const n = Math.min(seeds, SENSITIVITY_SEEDS);
+  return (
+    `Costs were changed one at a time, with ${plural(n, "seed")}, and only where policies ` +
+    "differed at all."
+  );
+}

@@ -1,0 +1,137 @@
+/** A comparison of policies as a page of text: a table a topology, then what it says. */
+import { formatCount } from "../base/units.ts";
+import type { PolicyMatrix } from "../report/policy-matrix.ts";
+import { PLAIN, type Style } from "../report/style.ts";
+import { tableLines, wrap } from "../report/table.ts";
+import type { CellRuns, Place } from "./comparison.ts";
+import { placesOf } from "./comparison.ts";
+import { METRICS, type Metric } from "./metrics.ts";
+import type { Estimate } from "./order.ts";
+
+export interface ComparisonText {
+  readonly matrix: PolicyMatrix;
+  readonly cells: readonly CellRuns[];
+  /** What each topology is, by name. */
+  readonly about: Readonly<Record<string, string>>;
+}
+
+/** Columns of a page where all figures stand in one table. */
+const WIDE = 132;
+
+/** Figures in tables side by side or, on a narrow page, below each other. */
+function blocks(width: number): (readonly Metric[])[] {
+  if (width >= WIDE) return [METRICS];
+  const isWork = ({ key }: Metric): boolean => /^(?:rearm|alloc|frees|iec)/.test(key);
+  return [METRICS.filter((metric) => !isWork(metric)), METRICS.filter(isWork)];
+}
+
+export function comparisonPage(
+  { matrix, cells, about }: ComparisonText,
+  width: number,
+  style: Style = PLAIN,
+): string {
+  const places = placesOf(cells);
+  const lines: string[] = [];
+  for (const topology of matrix.topologies) {
+    const here = places.filter((place) => place.topology === topology);
+    const title = style.bold(topology);
+    lines.push(`${title}: ${about[topology] ?? ""}`);
+    for (const metrics of blocks(width)) lines.push(...topologyTable(here, metrics), "");
+  }
+  lines.push(...legend(matrix, width), "");
+  lines.push(...section("Verdict", matrix.verdict, width, style));
+  lines.push(...sensitivityLines(matrix, width, style));
+  lines.push(...section("What this does not say", matrix.limits, width, style));
+  lines.push(...warningLines(matrix, width, style));
+  while (lines.at(-1) === "") lines.pop();
+  return `${lines.join("\n")}\n`;
+}
+
+function topologyTable(places: readonly Place[], metrics: readonly Metric[]): string[] {
+  const rows = places.flatMap((place) => placeRows(place, metrics));
+  const heads = [0, 1].map((line) => ["", "", ...metrics.map(({ head }) => head[line]!)]);
+  return tableLines([...heads, ...rows], { left: [0, 1] });
+}
+
+/** A row for each group of equal policies; the others of the group stand below its first. */
+function placeRows(place: Place, metrics: readonly Metric[]): string[][] {
+  const groups = place.groups();
+  return groups.flatMap((group, i) => {
+    const [first, ...equals] = group as [string, ...string[]];
+    const name = i === 0 ? place.vmm : "";
+    const figures = metrics.map((metric) => figureCell(place, metric, first));
+    if (groups.length === 1 && equals.length > 0) return [[name, "all equal", ...figures]];
+    return [[name, first, ...figures], ...equals.map((equal) => ["", `= ${equal}`])];
+  });
+}
+
+/** `12.3~0.4*`: the mean, half of its interval, and whether nothing is better. */
+function figureCell(place: Place, { key, unit }: Metric, policy: string): string {
+  const estimate = place.estimate(key, policy);
+  if (estimate === null) return "- ";
+  const scale = unit === "ns" ? 1e-3 : 1;
+  const mark = place.best(key).includes(policy) ? "*" : " ";
+  return `${withInterval(estimate, scale)}${mark}`;
+}
+
+/** An interval that the mean's last digit would not show is left out. */
+function withInterval({ mean, high, runs }: Estimate, scale: number): string {
+  const text = short(mean * scale);
+  const half = runs < 2 ? 0 : (high - mean) * scale;
+  const digits = /\.(\d+)$/.exec(text)?.[1]?.length ?? 0;
+  return half > 0.5 * 10 ** -digits ? `${text}~${short(half)}` : text;
+}
+
+/** Three digits or so. */
+function short(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return formatCount(value);
+  return Math.abs(value) < 0.095
+    ? value.toPrecision(1)
+    : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+}
+
+function legend({ seeds, policies }: PolicyMatrix, width: number): string[] {
+  const n = seeds.length;
+  const several = `means over ${n} seeds, ~ half of the 95 % interval where seeds differ`;
+  const words =
+    `${n === 1 ? "one seed" : several}; * nothing is better (where not all are alike); ` +
+    `= the same as the one above in every figure and seed; re-arm in us` +
+    (policies.length > 1 ? `; failures caused: by idle irqs of others` : "");
+  return wrap(words, width - 2).map((line) => `  ${line}`);
+}
+
+function section(
+  title: string,
+  sentences: readonly string[],
+  width: number,
+  style: Style,
+): string[] {
+  if (sentences.length === 0) return [];
+  return [style.bold(title), ...sentences.flatMap((text) => bullet(text, width)), ""];
+}
+
+function bullet(text: string, width: number, mark = "-"): string[] {
+  return wrap(text, width - 4).map((line, i) => `  ${i === 0 ? mark : " "} ${line}`);
+}
+
+function sensitivityLines({ sensitivity }: PolicyMatrix, width: number, style: Style): string[] {
+  if (sensitivity === undefined || sensitivity.length === 0) return [];
+  const rows = sensitivity.flatMap(({ cost, change, flips, verdict }) =>
+    wrap(verdict, Math.max(40, width - 40)).map((line, i) =>
+      i === 0 ? [cost, change, flips ? "flips" : "stands", line] : ["", "", "", line],
+    ),
+  );
+  return [style.bold("Sensitivity to costs"), ...tableLines(rows, { left: [0, 1, 2, 3] }), ""];
+}
+
+function warningLines({ warnings = [] }: PolicyMatrix, width: number, style: Style): string[] {
+  if (warnings.length === 0) return [];
+  return [
+    style.bold("Warnings"),
+    ...warnings.flatMap(({ text, advice }) => [
+      ...bullet(text, width, style.warn("!")),
+      ...wrap(`-> ${advice}`, width - 4).map((line) => `    ${line}`),
+    ]),
+    "",
+  ];
+}
