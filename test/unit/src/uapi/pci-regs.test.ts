@@ -103,7 +103,7 @@ describe("include/uapi/linux/pci_regs.h", () => {
     });
   });
 
-  it("PCI Express (PCIe 4.0, 7.5.3): an endpoint has 20 bytes in version 1, 60 in version 2", () => {
+  it("PCI Express (PCIe 4.0, 7.5.3): an endpoint has 20 bytes, in version 2 60", () => {
     expect(pci).toMatchObject({
       PCI_EXP_FLAGS: 2,
       PCI_EXP_TYPE_ENDPOINT: 0,
