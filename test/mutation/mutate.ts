@@ -104,16 +104,16 @@ async function mutate({ count, seed, only, json }: Options): Promise<number> {
   }
 }
 
+const KNOWN = {
+  count: { type: "string", default: "40" },
+  seed: { type: "string", default: "1" },
+  only: { type: "string", multiple: true, default: [] as string[] },
+  json: { type: "boolean", default: false },
+} as const;
+
 /** The command line, or what is wrong with it. */
 function optionsOf(): Options | string {
-  const { values } = parseArgs({
-    options: {
-      count: { type: "string", default: "40" },
-      seed: { type: "string", default: "1" },
-      only: { type: "string", multiple: true, default: [] },
-      json: { type: "boolean", default: false },
-    },
-  });
+  const { values } = parseArgs({ options: KNOWN });
   const [count, seed] = [Number(values.count), Number(values.seed)];
   if (!Number.isSafeInteger(count) || count < 1) return `--count ${values.count}: not a number`;
   if (!Number.isSafeInteger(seed) || seed < 0) return `--seed ${values.seed}: not a number`;
@@ -124,7 +124,15 @@ function optionsOf(): Options | string {
   return { count, seed, only, json: values.json };
 }
 
-const options = optionsOf();
+function optionsOrError(): Options | string {
+  try {
+    return optionsOf();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const options = optionsOrError();
 if (typeof options === "string") {
   process.stderr.write(`${options}\n`);
   process.exitCode = EXIT_USAGE;
