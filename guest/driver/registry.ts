@@ -3,6 +3,8 @@ import { unreachable } from "../../src/base/assert.ts";
 import type { GuestKernel } from "../kernel/kernel.ts";
 import type { VirtualFunction } from "../vmm/types.ts";
 import { EduDriver } from "./edu.ts";
+import { IavfDriver } from "./iavf.ts";
+import { IdxdDriver } from "./idxd.ts";
 import { NicDriver } from "./nic.ts";
 import { NvmeDriver } from "./nvme.ts";
 import type { GuestDriver } from "./types.ts";
@@ -18,6 +20,10 @@ export function createDriver(kernel: GuestKernel, fn: VirtualFunction): GuestDri
       return new EduDriver(kernel, fn);
     case "nic":
       return new NicDriver(kernel, fn);
+    case "idxd":
+      return new IdxdDriver(kernel, fn);
+    case "ice-vf":
+      return new IavfDriver(kernel, fn);
     default:
       return unreachable(driver);
   }

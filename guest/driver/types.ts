@@ -17,6 +17,13 @@ export interface NetworkActions {
   selfTest(): Process;
 }
 
+/** Queues whose interrupts come and go while the device works. */
+export interface LateQueues {
+  /** One more, its interrupt included: 0 or a negative errno. */
+  enable(queue: number): Process<number>;
+  disable(queue: number): Process<number>;
+}
+
 /** A driver bound to one device. A new kernel makes new drivers. */
 export interface GuestDriver {
   readonly device: string;
@@ -26,6 +33,10 @@ export interface GuestDriver {
   readonly vectors: DriverVectors;
   /** Null for a device that is no network interface. */
   readonly network: NetworkActions | null;
+  /** Work queues of an accelerator, which an administrator enables one by one. */
+  readonly workQueues?: LateQueues;
+  /** The RDMA driver on top of a network function; its queue is 0. */
+  readonly rdma?: LateQueues;
   /** Finds the device and sets it up: 0, or a negative errno: then the device is left alone. */
   probe(): Process<number>;
   /** Starts and stops the workload. */

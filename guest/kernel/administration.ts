@@ -2,7 +2,7 @@
 import { EINVAL } from "../../src/base/errno.ts";
 import type { TimelineEntry } from "../../src/scenario/types.ts";
 import type { Process } from "../../src/time/process.ts";
-import type { GuestDriver, NetworkActions } from "../driver/types.ts";
+import type { GuestDriver, LateQueues, NetworkActions } from "../driver/types.ts";
 import type { PciDevice } from "./pci-device.ts";
 
 /** System sleep: every driver puts its device to rest, the last one first. */
@@ -32,12 +32,33 @@ export function* administer(
 ): Process {
   for (const driver of drivers) {
     if (driver.state !== "bound") continue;
-    const result =
-      entry.do === "set-affinity"
-        ? yield* driver.vectors.setAffinity(entry.vector ?? 0, entry.cpus ?? [])
-        : yield* networkAction(driver.network, entry);
+    const result = yield* deviceAction(driver, entry);
     if (result < 0) failed(driver, result);
   }
+}
+
+function* deviceAction(driver: GuestDriver, entry: Omit<TimelineEntry, "at">): Process<number> {
+  switch (entry.do) {
+    case "set-affinity":
+      return yield* driver.vectors.setAffinity(entry.vector ?? 0, entry.cpus ?? []);
+    case "wq-enable":
+    case "wq-disable":
+      return yield* switchQueue(driver.workQueues, entry.queue ?? 0, entry.do === "wq-enable");
+    case "rdma-up":
+    case "rdma-down":
+      return yield* switchQueue(driver.rdma, 0, entry.do === "rdma-up");
+    default:
+      return yield* networkAction(driver.network, entry);
+  }
+}
+
+function* switchQueue(
+  queues: LateQueues | undefined,
+  queue: number,
+  isOn: boolean,
+): Process<number> {
+  if (queues === undefined) return 0;
+  return yield* isOn ? queues.enable(queue) : queues.disable(queue);
 }
 
 function* networkAction(

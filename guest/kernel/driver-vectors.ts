@@ -18,6 +18,13 @@ export interface DriverVectors {
   msixCount(): Process<number>;
   /** pci_alloc_irq_vectors of one kind: how many there are now, or a negative errno. */
   alloc(mode: IrqKind, affinity: Affinity): Process<number>;
+  /**
+   * pci_msix_alloc_irq_at(MSI_ANY_INDEX): one more vector while MSI-X is on, the lowest that is
+   * free: its index, or a negative errno.
+   */
+  allocLate(): Process<number>;
+  /** pci_msix_free_irq of the vector that was allocated last; its handler is gone. */
+  freeLate(vector: number): Process;
   /** request_irq: 0 or a negative errno. */
   request(vector: number, handler: IrqHandler): Process<number>;
   /** free_irq. */

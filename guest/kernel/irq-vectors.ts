@@ -1,6 +1,6 @@
 /** A device's interrupt vectors in the guest (drivers/pci/msi, kernel/irq/manage.c and chip.c). */
 import { assert } from "../../src/base/assert.ts";
-import { EINVAL, ENOSPC } from "../../src/base/errno.ts";
+import { EBUSY, EINVAL, ENOSPC } from "../../src/base/errno.ts";
 import { type IrqKind, rowOf } from "../../src/measure/rows.ts";
 import type { Process } from "../../src/time/process.ts";
 import type { Affinity, DriverVectors } from "./driver-vectors.ts";
@@ -42,6 +42,8 @@ export class IrqVectors implements DriverVectors {
   #chip: IrqChip | null = null;
   #mover: IrqMover | null = null;
   #cap = 0;
+  /** Size of the MSI-X table. */
+  #entries = 0;
   #irqs: GuestIrq[] = [];
 
   constructor(dev: PciDevice, core: IrqCore) {
@@ -97,6 +99,7 @@ export class IrqVectors implements DriverVectors {
       return -ENOSPC;
     }
     this.#set("msix", chip, cap);
+    this.#entries = entries;
     for (const irq of this.#irqs) yield* this.#domain.write(chip, irq, SHUTDOWN_SLOT);
     yield* dev.intx(false);
     // Entries may hold whatever a crashed kernel left: mask them before MaskAll goes.
@@ -164,29 +167,56 @@ export class IrqVectors implements DriverVectors {
 
   /** Descriptors of all vectors, and the managed ones' bits: 0 or -ENOSPC and nothing. */
   #reserve(kind: IrqKind, affinity: Affinity): number {
-    const { matrix, irqNumbers } = this.#domain.core;
+    const { matrix } = this.#domain.core;
     const irqs: GuestIrq[] = [];
     for (const [vector, managed] of affinity.entries()) {
       if (managed !== null && matrix.reserveManaged(managed) !== 0) {
         for (const irq of irqs) this.#domain.forget(irq);
         return -ENOSPC;
       }
-      irqs.push({
-        vector,
-        number: kind === "intx" ? -1 : irqNumbers.take(),
-        managed,
-        row: rowOf(this.#dev.fn.rows, kind, vector),
-        entry: kind === "intx" ? -1 : this.#domain.takeEntry(vector),
-        handler: null,
-        slot: NO_SLOT,
-        oldSlot: NO_SLOT,
-        affinity: null,
-        pending: null,
-        isMoving: false,
-      });
+      irqs.push(this.#descriptor(kind, vector, managed));
     }
     this.#irqs = irqs;
     return 0;
+  }
+
+  #descriptor(kind: IrqKind, vector: number, managed: readonly number[] | null): GuestIrq {
+    const { irqNumbers } = this.#domain.core;
+    return {
+      vector,
+      number: kind === "intx" ? -1 : irqNumbers.take(),
+      managed,
+      row: rowOf(this.#dev.fn.rows, kind, vector),
+      entry: kind === "intx" ? -1 : this.#domain.takeEntry(vector),
+      handler: null,
+      slot: NO_SLOT,
+      oldSlot: NO_SLOT,
+      affinity: null,
+      pending: null,
+      isMoving: false,
+    };
+  }
+
+  /** pci_msix_alloc_irq_at: a descriptor more; what it is for is written to its entry. */
+  *allocLate(): Process<number> {
+    const chip = this.#chip;
+    if (this.#mode !== "msix" || chip === null) return -EINVAL;
+    const vector = this.#irqs.length;
+    if (vector >= this.#entries) return -EBUSY;
+    const irq = this.#descriptor("msix", vector, null);
+    this.#irqs.push(irq);
+    yield* this.#domain.write(chip, irq, SHUTDOWN_SLOT);
+    return vector;
+  }
+
+  /** pci_msix_free_irq: MSI-X stays on. */
+  *freeLate(vector: number): Process {
+    assert(vector === this.#irqs.length - 1, "vectors that came late go in reverse order");
+    const irq = this.#irqs[vector]!;
+    assert(irq.handler === null, () => `vector ${vector} is freed while in use`);
+    yield* this.#domain.release(irq);
+    this.#domain.forget(irq);
+    this.#irqs.pop();
   }
 
   /** request_irq: 0, or -ENOSPC without a vector. The irq may fire before this returns. */

@@ -113,6 +113,10 @@ export class Lifecycle {
       case "ethtool-l":
       case "self-test":
       case "set-affinity":
+      case "wq-enable":
+      case "wq-disable":
+      case "rdma-up":
+      case "rdma-down":
         return yield* this.#administer(entry);
       case "msi-over-msix":
         return yield* msiOverMsix(this.#vm, this.#ejected);

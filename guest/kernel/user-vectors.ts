@@ -47,6 +47,19 @@ export class UserVectors implements DriverVectors {
     return granted;
   }
 
+  /** The range was prepared as a whole: there is nothing to ask for. */
+  *allocLate(): Process<number> {
+    const entries = yield* this.msixCount();
+    if (this.#mode !== "msix" || this.#count >= entries) return -EINVAL;
+    return this.#count++;
+  }
+
+  *freeLate(vector: number): Process {
+    assert(vector === this.#count - 1, "vectors that came late go in reverse order");
+    yield* this.free(vector);
+    this.#count--;
+  }
+
   *request(vector: number, handler: IrqHandler): Process<number> {
     const row = rowOf(this.#dev.fn.rows, this.#mode!, vector);
     const interrupts = this.#interrupts;

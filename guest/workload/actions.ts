@@ -24,6 +24,10 @@ const ACTIONS: readonly TimelineAction[] = [
   "ethtool-l",
   "self-test",
   "set-affinity",
+  "wq-enable",
+  "wq-disable",
+  "rdma-up",
+  "rdma-down",
   "msi-over-msix",
   "stall",
   "corrupt",
@@ -48,8 +52,12 @@ export function parseAction(text: string): Action {
     if (to === undefined) throw new UsageError(`mode to what?`, { hint: MODES.join(", ") });
     return { do: action, to };
   }
-  if (action === "ethtool-l")
+  if (action === "ethtool-l") {
     return { do: action, channels: count(argument, "how many channels?") };
+  }
+  if (action === "wq-enable" || action === "wq-disable") {
+    return { do: action, queue: count(argument, "which work queue?") };
+  }
   if (action === "set-affinity") {
     const vector = count(argument, "which vector?");
     return { do: action, vector, cpus: cpus.map((cpu) => count(cpu, "which CPUs?")) };

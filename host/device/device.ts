@@ -111,4 +111,15 @@ export abstract class Device implements PhysicalDevice {
     if (meter !== null) meter.raise(meter.row(kind, vector), atNs);
     this.fn.raise(kind, vector);
   }
+
+  /** MSI-X of a function without a pin: while it is off an interrupt is lost. Hot path. */
+  protected raiseMsix(vector: number, atNs: number): void {
+    const { meter, fn } = this;
+    if (fn.msix!.enabled) {
+      this.raise("msix", vector, atNs);
+      return;
+    }
+    if (meter !== null) meter.raise(meter.row("msix", vector), atNs);
+    fn.ended("msix", vector, "dropped-disabled");
+  }
 }

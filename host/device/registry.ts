@@ -4,6 +4,8 @@ import type { DeviceSpec } from "../../src/scenario/types.ts";
 import type { Device } from "./device.ts";
 import { E1000e } from "./e1000e.ts";
 import { Edu } from "./edu.ts";
+import { IceVf } from "./ice-vf.ts";
+import { Idxd } from "./idxd.ts";
 import { NecUsbXhci } from "./nec-usb-xhci.ts";
 import { Nic } from "./nic.ts";
 import { Nvme, type NvmeExtra } from "./nvme.ts";
@@ -21,6 +23,10 @@ export function createDevice(spec: DeviceSpec, extra: NvmeExtra = {}): Device {
       return new Edu(spec, extra);
     case "nic":
       return new Nic(spec, extra);
+    case "idxd":
+      return new Idxd(spec, extra);
+    case "ice-vf":
+      return new IceVf(spec, extra);
     case "e1000e":
       return new E1000e(spec, extra);
     case "rocker":

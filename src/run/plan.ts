@@ -46,11 +46,19 @@ function planGuest(
 
 /**
  * As many as host/device's models have. An nvme queue has two, submission tail and completion head,
- * two queues at least; a nic's one says that its causes were read.
+ * two queues at least; a nic's one says that its causes were read; an idxd has eight portals.
  */
 function doorbellsOf(device: DeviceSpec): number {
-  if (device.model === "nvme") return 2 * Math.max(2, device.msixVectors);
-  return device.model === "nic" ? 1 : 0;
+  switch (device.model) {
+    case "nvme":
+      return 2 * Math.max(2, device.msixVectors);
+    case "nic":
+      return 1;
+    case "idxd":
+      return 8;
+    default:
+      return 0;
+  }
 }
 
 /** The shared memory a guest needs. */

@@ -245,6 +245,12 @@ function assign(
   return found;
 }
 
+/** Models that guests have drivers for. */
+const DRIVEN = Object.entries(DEVICE_MODELS)
+  .filter(([, { driver }]) => driver !== null)
+  .map(([model]) => model)
+  .join(", ");
+
 function driverOf(
   entry: GuestEntry,
   path: Path,
@@ -256,7 +262,7 @@ function driverOf(
     if (DEVICE_MODELS[device.model].driver === driver) continue;
     const what = `${device.name} (${device.model})`;
     const message = `guest ${entry.name}: driver ${driver} cannot drive ${what}`;
-    const hint = "guests drive nvme and edu devices, one kind each; the other models serve conform";
+    const hint = `a guest drives one of ${DRIVEN}; the other models serve conform`;
     report({ path: entry.driver === undefined ? path : [...path, "driver"], message, hint });
     break;
   }

@@ -17,6 +17,8 @@ export const DEVICE_MODELS: Readonly<Record<DeviceSpec["model"], DeviceModel>> =
   nvme: { msixVectors: 65, msiVectors: 0, resizable: true, intx: true, driver: "nvme" },
   edu: { msixVectors: 0, msiVectors: 1, resizable: false, intx: true, driver: "edu" },
   nic: { msixVectors: 10, msiVectors: 1, resizable: true, intx: true, driver: "nic" },
+  idxd: { msixVectors: 9, msiVectors: 0, resizable: false, intx: false, driver: "idxd" },
+  "ice-vf": { msixVectors: 17, msiVectors: 0, resizable: true, intx: false, driver: "ice-vf" },
   e1000e: { msixVectors: 5, msiVectors: 1, resizable: false, intx: true, driver: null },
   rocker: { msixVectors: 16, msiVectors: 0, resizable: true, intx: false, driver: null },
   "virtio-net": { msixVectors: 3, msiVectors: 0, resizable: true, intx: true, driver: null },

@@ -100,7 +100,17 @@ const host = z.strictObject({
 const device = z.strictObject({
   name,
   count,
-  model: z.enum(["nvme", "edu", "nic", "e1000e", "rocker", "nec-usb-xhci", "virtio-net"]),
+  model: z.enum([
+    "nvme",
+    "edu",
+    "nic",
+    "idxd",
+    "ice-vf",
+    "e1000e",
+    "rocker",
+    "nec-usb-xhci",
+    "virtio-net",
+  ]),
   msixVectors: z
     .int()
     .min(0)
@@ -162,6 +172,10 @@ const timelineEntry = z.strictObject({
     "ethtool-l",
     "self-test",
     "set-affinity",
+    "wq-enable",
+    "wq-disable",
+    "rdma-up",
+    "rdma-down",
     "msi-over-msix",
     "stall",
     "corrupt",
@@ -178,6 +192,12 @@ const timelineEntry = z.strictObject({
     .max(8)
     .optional()
     .meta({ description: "Of `ethtool-l`: queues of each nic." }),
+  queue: z
+    .int()
+    .min(0)
+    .max(7)
+    .optional()
+    .meta({ description: "Of `wq-enable` and `wq-disable`: which work queue of each idxd." }),
   vector: z
     .int()
     .min(0)
@@ -212,7 +232,7 @@ const guest = z.strictObject({
   vcpus: z.int().min(1).max(VCPUS_MAX).default(1),
   device: z.string().optional(),
   devices: z.array(z.string()).min(1).optional(),
-  driver: z.enum(["nvme", "edu", "nic"]).optional(),
+  driver: z.enum(["nvme", "edu", "nic", "idxd", "ice-vf"]).optional(),
   workload: workload.optional(),
   timeline: z.array(timelineEntry).min(1).optional(),
 });

@@ -26,7 +26,7 @@ export function expandTimeline(
     const at = [...path, i];
     checkArguments(entry, at, context);
     for (const time of times(entry, at, context)) {
-      const { to, cpu, channels, vector, cpus, for: lasts, slots } = entry;
+      const { to, cpu, channels, vector, cpus, queue, for: lasts, slots } = entry;
       all.push({
         entry: {
           at: time,
@@ -36,6 +36,7 @@ export function expandTimeline(
           ...(channels !== undefined && { channels }),
           ...(vector !== undefined && { vector }),
           ...(cpus && { cpus }),
+          ...(queue !== undefined && { queue }),
           ...(lasts !== undefined && { for: lasts }),
           ...(slots !== undefined && { slots }),
         },
@@ -111,7 +112,7 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
       report({ path: [...path, "cpu"], message: "vCPU 0 cannot go offline", hint });
     }
   }
-  checkNetworkArguments(entry, path, context);
+  checkDeviceArguments(entry, path, context);
   checkTrouble(entry, path, report);
   if (entry.do === "msi-over-msix") needsBoth(context.devices, path, report);
   for (const device of entry.do === "mode" ? context.devices : []) {
@@ -146,25 +147,45 @@ function needsBoth(devices: readonly DeviceSpec[], path: Path, report: (issue: I
   report({ path: [...path, "do"], message, hint: "use a device of model nic" });
 }
 
-const NETWORK_ACTIONS: readonly Entry["do"][] = ["link-up", "link-down", "ethtool-l", "self-test"];
+/** Actions that ask something of devices of certain models, and leave others alone. */
+const MODELS_OF: Readonly<Partial<Record<Entry["do"], readonly DeviceSpec["model"][]>>> = {
+  "link-up": ["nic", "ice-vf"],
+  "link-down": ["nic", "ice-vf"],
+  "ethtool-l": ["nic", "ice-vf"],
+  "self-test": ["nic"],
+  "wq-enable": ["idxd"],
+  "wq-disable": ["idxd"],
+  "rdma-up": ["ice-vf"],
+  "rdma-down": ["ice-vf"],
+};
 
-/** `channels` belongs to ethtool-l, `vector` and `cpus` to set-affinity; links to nics. */
-function checkNetworkArguments(entry: Entry, path: Path, context: TimelineContext): void {
+/** Which actions need a key; no other takes it. */
+const NEEDED_BY = {
+  channels: { actions: ["ethtool-l"], hint: "channels: 2" },
+  vector: { actions: ["set-affinity"], hint: "vector: 1" },
+  cpus: { actions: ["set-affinity"], hint: "cpus: [1]" },
+  queue: { actions: ["wq-enable", "wq-disable"], hint: "queue: 1" },
+} as const satisfies Record<string, { actions: readonly Entry["do"][]; hint: string }>;
+
+/** Keys of one kind of action, and devices that it is about. */
+function checkDeviceArguments(entry: Entry, path: Path, context: TimelineContext): void {
   const { report, devices, vcpus } = context;
-  const belongs = { channels: "ethtool-l", vector: "set-affinity", cpus: "set-affinity" } as const;
-  for (const key of ["channels", "vector", "cpus"] as const) {
-    if (entry.do !== belongs[key] && entry[key] !== undefined) {
+  for (const key of ["channels", "vector", "cpus", "queue"] as const) {
+    const { hint } = NEEDED_BY[key];
+    const actions: readonly Entry["do"][] = NEEDED_BY[key].actions;
+    if (!actions.includes(entry.do) && entry[key] !== undefined) {
       const message = `${entry.do} takes no ${key}:`;
       report({ path: [...path, key], atKey: true, message });
     }
-    if (entry.do === belongs[key] && entry[key] === undefined) {
-      const hint = { channels: "channels: 2", vector: "vector: 1", cpus: "cpus: [1]" }[key];
+    if (actions.includes(entry.do) && entry[key] === undefined) {
       report({ path, message: `${entry.do} needs ${key}:`, hint });
     }
   }
-  if (NETWORK_ACTIONS.includes(entry.do) && !devices.some(({ model }) => model === "nic")) {
-    const hint = "give it a device of model nic";
-    report({ path: [...path, "do"], message: `${entry.do}: the guest has no nic`, hint });
+  const models = MODELS_OF[entry.do];
+  if (models !== undefined && !devices.some(({ model }) => models.includes(model))) {
+    const hint = `give it a device of model ${models.join(" or ")}`;
+    const message = `${entry.do}: the guest has no ${models.join(" and no ")}`;
+    report({ path: [...path, "do"], message, hint });
   }
   const far = entry.cpus?.findIndex((cpu) => cpu >= vcpus) ?? -1;
   if (far >= 0) {

@@ -133,7 +133,16 @@ export interface RecordedFunction {
 
 export interface DeviceSpec {
   readonly name: string;
-  readonly model: "nvme" | "edu" | "nic" | "e1000e" | "rocker" | "nec-usb-xhci" | "virtio-net";
+  readonly model:
+    | "nvme"
+    | "edu"
+    | "nic"
+    | "idxd"
+    | "ice-vf"
+    | "e1000e"
+    | "rocker"
+    | "nec-usb-xhci"
+    | "virtio-net";
   /** MSI-X table size, 0 for none. */
   readonly msixVectors: number;
   /** MSI vectors the capability offers, 0 for none. */
@@ -192,6 +201,12 @@ export type TimelineAction =
   | "self-test"
   /** A vector goes to other vCPUs, with its next interrupt. */
   | "set-affinity"
+  /** A work queue of each idxd is enabled, with an interrupt of its own, or disabled. */
+  | "wq-enable"
+  | "wq-disable"
+  /** The RDMA driver of each ice-vf comes, with vectors beside the network's, or goes. */
+  | "rdma-up"
+  | "rdma-down"
   /** Config space by hand: MSI on while MSI-X is on, then both off. */
   | "msi-over-msix"
   /** The VM process does not run for a while, as when the host has no core for it. */
@@ -211,6 +226,8 @@ export interface TimelineEntry {
   /** `set-affinity`: which vector of each device, and the vCPUs it may go to. */
   readonly vector?: number;
   readonly cpus?: readonly number[];
+  /** `wq-enable`, `wq-disable`: which one. */
+  readonly queue?: number;
   /** `stall`: how long, ns. */
   readonly for?: number;
   /** `corrupt`: how many slots. */
@@ -233,7 +250,7 @@ export interface GuestSpec {
   readonly vmmVersion: QemuVersion | CloudHypervisorVersion;
   readonly vcpus: number;
   readonly devices: readonly string[];
-  readonly driver: "nvme" | "edu" | "nic";
+  readonly driver: "nvme" | "edu" | "nic" | "idxd" | "ice-vf";
   /**
    * `irqfd`: KVM injects; `posted`: the IOMMU posts to a vCPU what KVM lets it, and KVM injects the
    * rest; `userspace`: QEMU reads every eventfd and injects itself.

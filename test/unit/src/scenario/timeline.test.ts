@@ -48,3 +48,36 @@ describe("corrupt", () => {
     expect(refusal({ at: "5ms", do: "crash", slots: 9 })).toContain("crash takes no slots:");
   });
 });
+
+describe("work queues and RDMA", () => {
+  const on = (model: string, entry: object): readonly TimelineEntry[] =>
+    scenarioFromData({
+      devices: [{ name: "d", model }],
+      guests: [{ name: "g", device: "d", timeline: [{ at: "0ms", do: "boot" }, entry] }],
+      duration: "1s",
+    }).guests[0]!.timeline;
+
+  test("a work queue has a number", () => {
+    expect(on("idxd", { at: "5ms", do: "wq-enable", queue: 3 })[1]).toEqual({
+      at: 5e6,
+      do: "wq-enable",
+      queue: 3,
+    });
+    expect(() => on("idxd", { at: "5ms", do: "wq-disable" })).toThrow("wq-disable needs queue:");
+    expect(() => on("idxd", { at: "5ms", do: "wq-enable", queue: 8 })).toThrow("queue");
+    expect(refusal({ at: "5ms", do: "reset", queue: 1 })).toContain("reset takes no queue:");
+  });
+
+  test("they belong to devices that have them", () => {
+    expect(refusal({ at: "5ms", do: "wq-enable", queue: 1 })).toContain("the guest has no idxd");
+    expect(refusal({ at: "5ms", do: "rdma-up" })).toContain("give it a device of model ice-vf");
+    expect(on("ice-vf", { at: "5ms", do: "rdma-down" })[1]!.do).toBe("rdma-down");
+    expect(on("ice-vf", { at: "5ms", do: "ethtool-l", channels: 2 })[1]!.channels).toBe(2);
+  });
+
+  test("neither has INTx", () => {
+    for (const model of ["idxd", "ice-vf"]) {
+      expect(() => on(model, { at: "5ms", do: "mode", to: "intx" })).toThrow("has no intx");
+    }
+  });
+});
