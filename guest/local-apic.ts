@@ -45,6 +45,12 @@ export class LocalApics {
     return posted.pending() || interrupts.pending() || apic.pending();
   }
 
+  /** As `pending`, by plain reads, which may be stale. */
+  glance(): boolean {
+    const { interrupts, posted, apic } = this.#port;
+    return posted.glance() || interrupts.glance() || apic.glance();
+  }
+
   /**
    * The one request there is, past the IRR: nothing else waits and one of the host's ways has
    * exactly one; else NOT_SINGLE, and nothing has changed. Hot path.

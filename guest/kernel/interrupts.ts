@@ -96,7 +96,7 @@ export class GuestInterrupts {
   /** Collects and delivers interrupts; returns how much there was to do. Hot path. */
   poll(): number {
     const { lapics } = this.#vm;
-    if (this.#full && lapics.glance()) this.#env.clock.stamp(this.#samples.stamps, STAMP_WOKEN);
+    if (this.#full) this.#stampWoken();
     if (this.#accepting) {
       const single = lapics.takeSingle();
       if (single !== NOT_SINGLE) {
@@ -120,6 +120,13 @@ export class GuestInterrupts {
     }
     if (this.#samples.unpaired >= UNPAIRED_MAX) this.#samples.pair();
     return collected + count;
+  }
+
+  /** What the VMM has injected itself was not noticed here. */
+  #stampWoken(): void {
+    const { stamps } = this.#samples;
+    if (this.#vm.lapics.glance()) this.#env.clock.stamp(stamps, STAMP_WOKEN);
+    else stamps[STAMP_WOKEN] = 0;
   }
 
   /** Reset of the vCPUs: IRRs are cleared, what was in them is lost. */

@@ -6,8 +6,16 @@ import type { LevelTokens } from "../../src/shm/level-tokens.ts";
 import type { StampLogWriter } from "../../src/shm/stamp-log.ts";
 import type { Clock } from "../../src/time/clock.ts";
 
+/**
+ * As the time of a raise: now. The clock is then read where its reading is stored; a number that is
+ * handed down through calls costs an allocation wherever they are not inlined.
+ */
+export const NOW = -1;
 /** A row without a token on the host's side of the border. */
 const NOT_RAISED = -1;
+const RAISED = 0;
+const HANDLER = 1;
+const SIGNALLED = 2;
 
 /** Where all devices of a guest count; arrays have an element a row. */
 export class MeterStorage {
@@ -48,8 +56,8 @@ export class DeviceMeter {
   readonly #store: MeterStorage;
   /** Row whose oldest token is the one just raised, or -1. Delivery is one call chain. */
   #fresh = -1;
-  #handlerNs = 0;
-  #signalledNs = 0;
+  /** Of the token on its way, ns. */
+  readonly #stamps = new Float64Array(3);
 
   constructor(rows: DeviceRows, store: MeterStorage) {
     this.rows = rows;
@@ -60,34 +68,39 @@ export class DeviceMeter {
     return rowOf(this.rows, kind, vector);
   }
 
-  /** A token is created; `atNs` is when the device meant to raise it (open loop: intended time). */
+  /**
+   * A token is created; `atNs` is when the device meant to raise it (open loop: intended time), or
+   * NOW.
+   */
   raise(row: number, atNs: number): void {
     const store = this.#store;
+    const stamps = this.#stamps;
+    if (atNs === NOW) store.clock.stamp(stamps, HANDLER);
+    else stamps[HANDLER] = atNs;
+    stamps[SIGNALLED] = stamps[HANDLER]!;
     store.raised[row]!++;
     if (store.raisedAt[row] === NOT_RAISED) {
-      store.raisedAt[row] = atNs;
+      store.raisedAt[row] = stamps[HANDLER]!;
       this.#fresh = row;
     } else {
       this.#fresh = -1;
     }
-    this.#handlerNs = atNs;
-    this.#signalledNs = atNs;
   }
 
   /** The host's interrupt handler begins. */
   handler(_row: number): void {
-    if (this.#store.allStages) this.#handlerNs = this.#store.clock.now();
+    if (this.#store.allStages) this.#store.clock.stamp(this.#stamps, HANDLER);
   }
 
   /** Right before the eventfd is signalled. */
   signalled(_row: number): void {
-    if (this.#store.allStages) this.#signalledNs = this.#store.clock.now();
+    if (this.#store.allStages) this.#store.clock.stamp(this.#stamps, SIGNALLED);
   }
 
   /** The token is about to be posted by the IOMMU: no handler of the host will run. */
   posting(_row: number): void {
-    this.#handlerNs = NOT_HANDLED;
-    if (this.#store.allStages) this.#signalledNs = this.#store.clock.now();
+    this.#stamps[HANDLER] = NOT_HANDLED;
+    if (this.#store.allStages) this.#store.clock.stamp(this.#stamps, SIGNALLED);
   }
 
   /** A level-triggered token is about to be requested at the guest's interrupt controller. */
@@ -108,7 +121,8 @@ export class DeviceMeter {
     const sequence = store.sent[row]!++;
     if (raisedAt === NOT_RAISED) return;
     store.raisedAt[row] = NOT_RAISED;
-    store.log.append(row, sequence, raisedAt, this.#handlerNs, this.#signalledNs);
+    this.#stamps[RAISED] = raisedAt;
+    store.log.appendTimes(row, sequence, this.#stamps);
   }
 
   /** `n` tokens that were in an eventfd came back: the kernel read its counter. */

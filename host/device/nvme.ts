@@ -11,6 +11,7 @@ import type { CapabilitySpec } from "../../src/pci/function.ts";
 import type { DeviceSpec, WorkloadSpec } from "../../src/scenario/types.ts";
 import { Device, type DeviceExtra, FIRMWARE_COMMAND, FIRMWARE_INTERRUPT_LINE } from "./device.ts";
 import { type LoadTarget, OpenLoopLoad } from "./load.ts";
+import { NOW } from "./meter.ts";
 import { type NvmeQueueOwner, NvmeQueues } from "./nvme-queues.ts";
 import {
   NVME_CAP_HI,
@@ -155,7 +156,7 @@ export class Nvme extends Device implements LoadTarget, NvmeQueueOwner {
 
   /** NvmeQueueOwner. */
   serviceEnded(queue: number): void {
-    this.#interrupt(queue, this.now());
+    this.#interrupt(queue, NOW);
   }
 
   /** A completion is posted to `queue` and interrupts. Hot path. */

@@ -229,8 +229,11 @@ export function interruptsOf(memory: SharedArrayBuffer): number {
   return Atomics.load(new Int32Array(memory), CONTROL_INTERRUPTS) >>> 0;
 }
 
-/** Guest: shows main that it is alive, and how many interrupts its ISRs have taken so far. */
+/**
+ * Guest: shows main that it is alive, and how many interrupts its ISRs have taken so far. Plain
+ * writes: main looks now and then, and nothing else is known by them.
+ */
 export function publishProgress(port: GuestPort, interrupts: number): void {
-  Atomics.store(port.control, CONTROL_INTERRUPTS, interrupts | 0);
-  Atomics.store(port.control, CONTROL_HEARTBEAT, (port.control[CONTROL_HEARTBEAT]! + 1) | 0);
+  port.control[CONTROL_INTERRUPTS] = interrupts | 0;
+  port.control[CONTROL_HEARTBEAT] = (port.control[CONTROL_HEARTBEAT]! + 1) | 0;
 }

@@ -82,9 +82,17 @@ export class InterruptQueueReader extends QueueEnd {
     return Atomics.load(this.control, TAIL) >>> REQUEST_BITS !== this.#sequence;
   }
 
-  /** Takes the new request if there is exactly one, else -1: the guest that keeps up. Hot path. */
+  /** As `pending`, by a plain read, which may be stale. */
+  glance(): boolean {
+    return this.control[TAIL]! >>> REQUEST_BITS !== this.#sequence;
+  }
+
+  /**
+   * Takes the new request if there is exactly one, else -1: the guest that keeps up. All it needs
+   * is in the tail word, so that a plain read will do. Hot path.
+   */
   takeSingle(): number {
-    const tail = Atomics.load(this.control, TAIL);
+    const tail = this.control[TAIL]!;
     if ((((tail >>> REQUEST_BITS) - this.#sequence) & SEQUENCE_MASK) !== 1) return NOT_SINGLE;
     this.#sequence = tail >>> REQUEST_BITS;
     return tail & REQUEST_MASK;

@@ -49,6 +49,12 @@ export class PollSet {
     return false;
   }
 
+  /** As `pending`, by plain reads, which may be stale. */
+  glance(): boolean {
+    for (let i = 0; i < this.#summary.length; i++) if (this.#summary[i] !== 0) return true;
+    return false;
+  }
+
   /**
    * Takes ready sources into `out`, ascending within a word, and returns how many. `out` must hold
    * at least 32; what does not fit stays marked, and is what the next drain begins with.

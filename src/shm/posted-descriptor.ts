@@ -118,7 +118,16 @@ export class PostedReader extends Descriptors {
   /** Named words: by vCPU, and highest first as vectors are delivered. */
   #watched: number[] = [];
 
-  /** True if `take` would find something. Hot path: what a spinning vCPU looks at. */
+  /** As `pending`, by plain reads, which may be stale. Hot path: what a spinning vCPU looks at. */
+  glance(): boolean {
+    if (this.names[NAMED] !== this.#named) return true;
+    const { words } = this;
+    const watched = this.#watched;
+    for (let i = 0; i < watched.length; i++) if (words[watched[i]!] !== 0) return true;
+    return false;
+  }
+
+  /** True if `take` would find something: the look before a sleep. */
   pending(): boolean {
     if (Atomics.load(this.names, NAMED) !== this.#named) this.#readNames();
     const watched = this.#watched;
@@ -133,13 +142,14 @@ export class PostedReader extends Descriptors {
    * changed, if there are none or several, or if notifications have to be cleared too. Hot path.
    */
   takeSingle(): number {
-    if (Atomics.load(this.names, NAMED) !== this.#named) this.#readNames();
     if (!this.#polling) return NOT_SINGLE;
+    if (this.names[NAMED] !== this.#named) this.#readNames();
     const watched = this.#watched;
     let found = -1;
     let bits = 0;
+    // The plain reads are guesses: the compare-exchange decides.
     for (let i = 0; i < watched.length; i++) {
-      const word = Atomics.load(this.words, watched[i]!);
+      const word = this.words[watched[i]!]!;
       if (word === 0) continue;
       if (bits !== 0 || (word & (word - 1)) !== 0) return NOT_SINGLE;
       found = watched[i]!;

@@ -105,6 +105,12 @@ export class RingConsumer extends RingEnd {
     return tail !== this.#head && tail !== this.#nonsense;
   }
 
+  /** As `pending`, by a plain read, which may be stale. */
+  glance(): boolean {
+    const tail = this.control[TAIL];
+    return tail !== this.#head && tail !== this.#nonsense;
+  }
+
   /** Index of the oldest ready slot, or -1; call `available` first. */
   front(): number {
     return this.#head === this.#tailSeen ? -1 : this.#head & this.mask;

@@ -55,6 +55,12 @@ export class VirtualApic {
     return false;
   }
 
+  /** As `pending`, by plain reads, which may be stale. */
+  glance(): boolean {
+    for (let i = 0; i < this.#summary.length; i++) if (this.#summary[i] !== 0) return true;
+    return false;
+  }
+
   /**
    * Takes all requests into `out` as vcpu << 8 | vector, highest vector first for each vCPU as an
    * APIC delivers them, and returns how many. `out` must hold vcpus * 256.

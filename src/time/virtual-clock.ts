@@ -11,6 +11,10 @@ export class VirtualClock implements Clock {
     return this.#eventNs + this.#spentNs;
   }
 
+  stamp(to: Float64Array, at: number): void {
+    to[at] = this.#eventNs + this.#spentNs;
+  }
+
   spend(ns: number): void {
     this.#spentNs += ns;
   }

@@ -18,6 +18,8 @@ export interface BenchResult {
   readonly ratio: number | null;
   readonly better: "lower" | "higher";
   /** What is promised, for people, and whether it holds; left out where nothing is. */
+  /** What the value is made of, in the same unit. */
+  readonly parts?: readonly { readonly name: string; readonly ns: number }[];
   readonly target?: { readonly text: string; readonly met: boolean };
 }
 
@@ -27,6 +29,8 @@ export interface BenchContext {
   readonly quick: boolean;
   /** The same hand-overs in C; null without a compiler. */
   readonly native: NativeFloor | null;
+  /** Text that goes before the table of results. */
+  note(text: string): void;
 }
 
 /** A bench file exports `benches`; main.ts lists the files. */

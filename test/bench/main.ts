@@ -6,7 +6,9 @@ import { WallClock } from "../../src/time/wall-clock.ts";
 import type { Bench, BenchContext, BenchResult } from "./bench.ts";
 import { benches as eventfd } from "./eventfd.ts";
 import { benches as floors } from "./floors.ts";
+import { benches as heap } from "./heap.ts";
 import { benches as histogram } from "./histogram.ts";
+import { benches as layers } from "./layers.ts";
 import { compileNativeFloor } from "./native-floor.ts";
 import { benches as pollSet } from "./poll-set.ts";
 import { benches as ring } from "./ring.ts";
@@ -21,6 +23,8 @@ const REGISTRY: readonly Bench[] = [
   ...pollSet,
   ...virtualApic,
   ...histogram,
+  ...layers,
+  ...heap,
   ...threads,
 ];
 
@@ -81,7 +85,13 @@ async function main(): Promise<number> {
     return 2;
   }
   const native = compileNativeFloor();
-  const context: BenchContext = { clock: new WallClock(), quick: values.quick, native };
+  const notes: string[] = [];
+  const context: BenchContext = {
+    clock: new WallClock(),
+    quick: values.quick,
+    native,
+    note: (text) => void notes.push(text),
+  };
   const results: BenchResult[] = [];
   try {
     for (const bench of chosen) {
@@ -91,7 +101,7 @@ async function main(): Promise<number> {
   } finally {
     native?.close();
   }
-  process.stdout.write(`${table(results)}\n`);
+  process.stdout.write(`${[...notes, table(results)].join("\n\n")}\n`);
   if (values.json !== undefined) {
     const report = { schema: SCHEMA, machine: machine(), results };
     writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -43,6 +43,17 @@ class GuestBody implements LoopBody {
     );
   }
 
+  glance(): boolean {
+    const port = this.#port;
+    return (
+      port.posted.glance() ||
+      port.interrupts.glance() ||
+      port.guestPoll.glance() ||
+      port.responses.glance() ||
+      port.apic.glance()
+    );
+  }
+
   nextAt(): number {
     return Number.POSITIVE_INFINITY;
   }

@@ -44,6 +44,14 @@ class HostBody implements LoopBody {
     return false;
   }
 
+  glance(): boolean {
+    for (let i = 0; i < this.#ports.length; i++) {
+      const port = this.#ports[i]!;
+      if (port.requests.glance() || port.hostPoll.glance()) return true;
+    }
+    return false;
+  }
+
   nextAt(): number {
     return this.#machine.nextAt();
   }

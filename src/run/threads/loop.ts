@@ -15,6 +15,8 @@ export interface LoopBody {
   poll(): number;
   /** True if `poll` would find work: what the wait strategy looks at. */
   hasWork(): boolean;
+  /** The same by plain reads, which may be stale: what it looks at while it spins. */
+  glance(): boolean;
   /** When `poll` has to run again without being woken (ns), or Infinity. */
   nextAt(): number;
   /** False ends the loop. */
@@ -28,6 +30,7 @@ export class WorkerLoop {
   readonly #parker: Parker;
   readonly #attention: Attention;
   readonly #hasWork: () => boolean;
+  readonly #glance: () => boolean;
   /** The last wait ended at once because there was work, and no turn has done any since. */
   #fruitless = false;
   #stopping = false;
@@ -49,6 +52,7 @@ export class WorkerLoop {
     this.#parker = parker;
     this.#attention = attention;
     this.#hasWork = () => body.hasWork() || attention.raised();
+    this.#glance = () => body.glance() || attention.glance();
   }
 
   stop(): void {
@@ -82,7 +86,7 @@ export class WorkerLoop {
     const end = clock.now() + SLICE_NS;
     for (let turn = 1; ; turn++) {
       const did = this.#turn();
-      if (this.#attention.raised() || !this.#body.alive()) return;
+      if (this.#attention.glance() || !this.#body.alive()) return;
       if (did > 0 && turn % TURNS_PER_LOOK !== 0) continue;
       const now = clock.now();
       if (now >= end) return;
@@ -104,8 +108,9 @@ export class WorkerLoop {
       this.#sleep(ns / 1e6);
       return;
     }
-    this.#fruitless = this.#hasWork();
-    const mode = this.#strategy.idle(this.#parker, this.#hasWork, ns / 1e6);
+    this.#fruitless = this.#glance();
+    const ms = ns / 1e6;
+    const mode = this.#strategy.idle(this.#parker, this.#hasWork, ms, this.#glance);
     if (mode === "spinning") this.#spinning++;
     else if (mode === "parked") this.#parked++;
     else this.#timeouts++;

@@ -14,6 +14,13 @@ class Recorded extends StageRecorder {
 }
 
 const ROWS = 3;
+
+/** The handler of a token ran, having been woken, injected and entered at these times. */
+function ran(to: LatencySamples, row: number, sequence: number, times: readonly number[]): void {
+  to.stamps.set(times);
+  to.ran(row, sequence);
+}
+
 let host: StampLogWriter;
 let stages: Recorded;
 let samples: LatencySamples;
@@ -76,7 +83,7 @@ describe("halves are matched", () => {
   });
 
   test("in any order, while no more than four of a row wait", () => {
-    for (const n of [8, 9, 10, 11]) samples.ran(0, n, 100, 100, 100 + n);
+    for (const n of [8, 9, 10, 11]) ran(samples, 0, n, [100, 100, 100 + n]);
     for (const n of [11, 8, 10, 9]) host.append(0, n, n, n, n);
     samples.pair();
     expect(stages.samples.map((moments) => [moments[0], moments[5]])).toEqual([

@@ -10,6 +10,9 @@ class TestClock {
   now(): number {
     return this.ns;
   }
+  stamp(to: Float64Array, at: number): void {
+    to[at] = this.ns;
+  }
   spend(ns: number): void {
     this.ns += ns;
   }

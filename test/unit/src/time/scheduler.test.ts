@@ -315,7 +315,8 @@ describe("tasks", () => {
 
   it("runDue runs what is due, at most its limit", () => {
     let now = 0;
-    const scheduler = new Scheduler({ kind: "wall", now: () => now, spend: () => {} });
+    const clock = { kind: "wall", now: () => now, stamp: () => {}, spend: () => {} } as const;
+    const scheduler = new Scheduler(clock);
     const log: number[] = [];
     for (const at of [3, 1, 2, 9]) scheduler.at(at, () => log.push(at));
     expect(scheduler.runDue()).toBe(0);

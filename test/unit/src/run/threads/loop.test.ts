@@ -27,6 +27,10 @@ class Fruitless implements LoopBody {
     return true;
   }
 
+  glance(): boolean {
+    return true;
+  }
+
   nextAt(): number {
     return Number.POSITIVE_INFINITY;
   }
