@@ -13,6 +13,7 @@ import { replayCommand } from "./replay.ts";
 import { reportCommand } from "./report.ts";
 import { runCommand } from "./run.ts";
 import { stressCommand } from "./stress.ts";
+import { sweepCommand } from "./sweep.ts";
 
 /** Adds itself to the program; sets the exit code when it has run. */
 export type AddCommand = (program: Command, io: Io, done: (code: number) => void) => void;
@@ -24,6 +25,7 @@ const COMMANDS: readonly AddCommand[] = [
   reportCommand,
   compareCommand,
   comparePoliciesCommand,
+  sweepCommand,
   listCommand,
   doctorCommand,
   conformCommand,
@@ -38,6 +40,8 @@ Examples:
   vfio-cosim run nvme-reboot --out before && vfio-cosim report before -o html > before.html
   vfio-cosim latency --vectors 9 --rate 5k/s --wait spin
   vfio-cosim stress --guests 32 --seed 3
+  vfio-cosim compare-policies --vmms minimal,crosvm --topologies vtd-small,amd
+  vfio-cosim sweep nvme-reboot --param host.irtes=64,128 --figure allocationFailures
 
 Exit codes: 0 ok, 1 an expectation failed, 2 wrong usage, 3 an invariant was violated (a bug),
 130 interrupted.`;

@@ -1,7 +1,7 @@
 /** Who is harmed where: failures that idle irqs cause, and all failures, with who suffers them. */
 import type { Place } from "./comparison.ts";
 import type { RunFigures, Suffered } from "./job.ts";
-import { listText, meanText, namesText } from "./words.ts";
+import { distinct, listText, meanText, namesText } from "./words.ts";
 
 export const CAUSED = "failuresCaused";
 export const FAILED = "failures";
@@ -72,10 +72,10 @@ export function harmSentence(place: Place): string {
   const all = sufferersBy(place, FAILED, "failed");
   const where = `Under ${place.vmm} on ${place.topology}`;
   const first = caused[0]!;
-  const isSame = caused.length === 1;
-  const harm = isSame
-    ? `${meanText(first.mean)} with every policy (${first.victims} ${pays(first)})`
-    : caused.map(oneCaused).join(", ");
+  const harm =
+    caused.length === 1
+      ? `${meanText(first.mean)} with every policy (${first.victims} ${pays(first)})`
+      : caused.map(oneCaused).join(", ");
   const unclear = unclearPairs(place, CAUSED);
   const doubt = unclear.length === 0 ? "" : ` (not distinguishable: ${listText(unclear)})`;
   const total =
@@ -98,4 +98,28 @@ function oneCaused(sufferers: Sufferers): string {
 function oneFailed({ policies, mean, victims }: Sufferers): string {
   if (mean === 0) return `none with ${listText(policies)}`;
   return `${meanText(mean)} with ${listText(policies)} (${victims})`;
+}
+
+/** Every policy makes the same number of others fail, and lets the same number fail in all. */
+export function isEvenHarm(place: Place): boolean {
+  return [CAUSED, FAILED].every((metric) => {
+    const means = place.policies.map((policy) => place.estimate(metric, policy)?.mean);
+    return means.every((mean) => mean === means[0]);
+  });
+}
+
+/** `On its ... fail whatever the policy: 36 under qemu 10.0, 4 under cloud-hypervisor`. */
+export function evenHarm(places: readonly Place[]): string[] {
+  return distinct(places.map(({ topology }) => topology)).map((topology) => {
+    const parts = places
+      .filter((place) => place.topology === topology)
+      .map((place) => {
+        const mean = place.estimate(CAUSED, place.policies[0]!)?.mean ?? 0;
+        return `${meanText(mean)} under ${place.vmm}`;
+      });
+    return (
+      `On ${topology} idle irqs made allocations of others fail whatever the policy: ` +
+      `${parts.join(", ")}.`
+    );
+  });
 }

@@ -86,8 +86,9 @@ function warningsOf({ cells, isInterrupted }: MatrixInput): { text: string; advi
     });
   }
   if (failed.length > 0) {
-    const text = `${plural(failed.length, "cell")} of ${cells.length} lack runs`;
-    warnings.unshift({ text, advice: "see each of them below" });
+    const lack = failed.length === 1 ? "lacks" : "lack";
+    const text = `${failed.length} of ${plural(cells.length, "cell")} ${lack} runs`;
+    warnings.unshift({ text, advice: "what is said of them rests on fewer seeds, or on none" });
   }
   return warnings;
 }

@@ -6,9 +6,13 @@ export type Figure = number | null | undefined;
 
 /**
  * `equal`: the same value in every seed. `less`, `more`: the 95 % interval of the mean difference
- * is below or above zero. `unclear`: it is not. `unknown`: one of the two has no such figure.
+ * is below or above zero. `alike`: so it is, but the difference is too small to matter. `unclear`:
+ * the interval has zero in it. `unknown`: one of the two has no such figure.
  */
-export type Order = "equal" | "less" | "more" | "unclear" | "unknown";
+export type Order = "equal" | "alike" | "less" | "more" | "unclear" | "unknown";
+
+/** Means that differ by less than this share of the larger one are alike. */
+export const ALIKE = 0.005;
 
 /** How `a` compares with `b`; entries with the same place have the same seed. */
 export function orderOf(a: readonly Figure[], b: readonly Figure[]): Order {
@@ -23,8 +27,14 @@ export function orderOf(a: readonly Figure[], b: readonly Figure[]): Order {
   }
   if (known === 0 || differences.length < known) return "unknown";
   if (differences.every((difference) => difference === 0)) return "equal";
-  const { low, high } = meanInterval(differences);
-  return low > 0 ? "more" : high < 0 ? "less" : "unclear";
+  const { mean, low, high } = meanInterval(differences);
+  if (low <= 0 && high >= 0) return "unclear";
+  if (Math.abs(mean) < ALIKE * largestMean(a, b)) return "alike";
+  return low > 0 ? "more" : "less";
+}
+
+function largestMean(...series: readonly (readonly Figure[])[]): number {
+  return Math.max(...series.map((values) => Math.abs(estimateOf(values)?.mean ?? 0)));
 }
 
 /** Mean and 95 % interval over the runs that have the figure; null if none has. */

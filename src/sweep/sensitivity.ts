@@ -42,10 +42,18 @@ export interface Flip {
   readonly after: Order;
 }
 
+/** Orders that say something; equal is what does not differ enough to matter, too. */
+const WORDS: Readonly<Partial<Record<Order, string>>> = {
+  equal: "as much",
+  alike: "as much",
+  less: "less",
+  more: "more",
+};
+
 /** From less to more, or from equal to either: not what merely cannot be told any more. */
 function isFlip(before: Order, after: Order): boolean {
-  if (before === after || before === "unknown" || after === "unknown") return false;
-  return before !== "unclear" && after !== "unclear";
+  const [then, now] = [WORDS[before], WORDS[after]];
+  return then !== undefined && now !== undefined && then !== now;
 }
 
 /** Orders that change between the same places; `base` and `changed` have the same seeds. */
@@ -87,16 +95,15 @@ export function sensitivityRow(
   return { cost, change, flips: flips.length > 0, verdict };
 }
 
-const HAS = { equal: "had as much", less: "had less", more: "had more" } as const;
-
+/** `re-arm latency, p50, under minimal on vtd: bounded against cache was more, is less`. */
 function flipText({ metric, place, a, b, before, after }: Flip): string {
-  const then = HAS[before as keyof typeof HAS];
-  const now = { equal: "as much", less: "less", more: "more" }[after as keyof typeof HAS];
   const where = `under ${place.vmm} on ${place.topology}`;
-  return `${metric.title}, ${where}: ${a} ${then} than ${b}, now ${now}`.replace(
-    "as much than",
-    "as much as",
-  );
+  return `${metric.title}, ${where}: ${b} against ${a} was ${opposite(before)}, is ${opposite(after)}`;
+}
+
+/** How the second of a pair compares with the first. */
+function opposite(order: Order): string {
+  return order === "less" ? "more" : order === "more" ? "less" : "as much";
 }
 
 export interface SensitivityOptions extends GridRunOptions {

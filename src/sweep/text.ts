@@ -1,12 +1,12 @@
 /** A comparison of policies as a page of text: a table a topology, then what it says. */
-import { formatCount } from "../base/units.ts";
 import type { PolicyMatrix } from "../report/policy-matrix.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { tableLines, wrap } from "../report/table.ts";
 import type { CellRuns, Place } from "./comparison.ts";
 import { placesOf } from "./comparison.ts";
 import { METRICS, type Metric } from "./metrics.ts";
-import type { Estimate } from "./order.ts";
+import { withInterval } from "./numbers.ts";
+import { ALIKE } from "./order.ts";
 
 export interface ComparisonText {
   readonly matrix: PolicyMatrix;
@@ -71,23 +71,8 @@ function figureCell(place: Place, { key, unit }: Metric, policy: string): string
   if (estimate === null) return "- ";
   const scale = unit === "ns" ? 1e-3 : 1;
   const mark = place.best(key).includes(policy) ? "*" : " ";
-  return `${withInterval(estimate, scale)}${mark}`;
-}
-
-/** An interval that the mean's last digit would not show is left out. */
-function withInterval({ mean, high, runs }: Estimate, scale: number): string {
-  const text = short(mean * scale);
-  const half = runs < 2 ? 0 : (high - mean) * scale;
-  const digits = /\.(\d+)$/.exec(text)?.[1]?.length ?? 0;
-  return half > 0.5 * 10 ** -digits ? `${text}~${short(half)}` : text;
-}
-
-/** Three digits or so. */
-function short(value: number): string {
-  if (Number.isInteger(value) || Math.abs(value) >= 100) return formatCount(value);
-  return Math.abs(value) < 0.095
-    ? value.toPrecision(1)
-    : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+  const { mean, high, runs } = estimate;
+  return `${withInterval(mean * scale, runs < 2 ? 0 : (high - mean) * scale)}${mark}`;
 }
 
 function legend({ seeds, policies }: PolicyMatrix, width: number): string[] {
@@ -95,7 +80,8 @@ function legend({ seeds, policies }: PolicyMatrix, width: number): string[] {
   const several = `means over ${n} seeds, ~ half of the 95 % interval where seeds differ`;
   const words =
     `${n === 1 ? "one seed" : several}; * nothing is better (where not all are alike); ` +
-    `= the same as the one above in every figure and seed; re-arm in us` +
+    `= the same as the one above in every figure and seed; re-arm in us; ` +
+    `differences below ${100 * ALIKE} % do not count` +
     (policies.length > 1 ? `; failures caused: by idle irqs of others` : "");
   return wrap(words, width - 2).map((line) => `  ${line}`);
 }

@@ -1,7 +1,7 @@
 /** What a comparison of policies says, in plain words: everything from its numbers. */
 import { median } from "../measure/statistics.ts";
 import type { Place } from "./comparison.ts";
-import { harmSentence, hasHarm } from "./harm.ts";
+import { CAUSED, evenHarm, FAILED, harmSentence, hasHarm, isEvenHarm } from "./harm.ts";
 import { METRICS, type Metric } from "./metrics.ts";
 import type { Order } from "./order.ts";
 import { distinct, listText, placesText, plural } from "./words.ts";
@@ -12,10 +12,12 @@ export function verdictOf(all: readonly Place[], seeds: number): string[] {
   if (places.length === 0) return ["There are too few runs to say anything."];
   return [
     headline(places, seeds),
+    ...harmHeadline(places),
     ...noEffect(places),
     ...equalities(places),
     ...harmless(places),
-    ...places.filter(hasHarm).map(harmSentence),
+    ...places.filter((place) => hasHarm(place) && !isEvenHarm(place)).map(harmSentence),
+    ...evenHarm(places.filter((place) => hasHarm(place) && isEvenHarm(place))),
     ...againstFirst(places, seeds),
   ];
 }
@@ -40,6 +42,29 @@ function headline(places: readonly Place[], seeds: number): string {
     `Policies differ in ${others.length} of ${total} of VMM and topology: under ${where}. ` +
     `In the other ${equal.length} all are equal in every figure ${inEvery}.`
   );
+}
+
+/** Where they differ in what others feel, and not only in the host's own work. */
+function harmHeadline(places: readonly Place[]): string[] {
+  const harms: readonly [string, string][] = [
+    [CAUSED, "failures of others that idle irqs caused"],
+    [FAILED, "failed allocations, whatever the cause"],
+    ["lost", "interrupts lost"],
+  ];
+  const found = harms.map(([metric, words]): [string, Place[]] => {
+    const [first, ...others] = places[0]!.policies;
+    const where = places.filter((place) =>
+      others.some((policy) => ["less", "more"].includes(place.order(metric, policy, first!))),
+    );
+    return [words, where];
+  });
+  const none = found.filter(([, where]) => where.length === 0).map(([words]) => words);
+  const some = found.filter(([, where]) => where.length > 0);
+  if (places.every(allEqual)) return [];
+  return [
+    ...some.map(([words, where]) => `They differ in ${words} under ${placesText(where, places)}.`),
+    ...(none.length === 0 ? [] : [`Nowhere do they differ in ${listText(none)}.`]),
+  ];
 }
 
 /** Topologies and VMMs on which nothing differs, and why, where that is known. */
@@ -169,5 +194,6 @@ function times(ratios: readonly (number | null)[]): string {
   const known = ratios.filter((ratio) => ratio !== null);
   if (known.length === 0) return `in ${ratios.length}`;
   const middle = median(known);
+  if (middle === 0) return `in ${ratios.length}, to none`;
   return `in ${ratios.length}, x${middle < 0.1 ? middle.toPrecision(1) : middle.toFixed(2)}`;
 }
