@@ -40,7 +40,8 @@ export function processIo(): Io {
   // A reader that has seen enough (head) is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(EXIT_OK);
-    throw error;
+    process.stderr.write(`error: stdout cannot be written: ${error.message}\n`);
+    process.exit(EXIT_USAGE);
   });
   return {
     out: (text) => void process.stdout.write(text),

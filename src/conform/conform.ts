@@ -1,5 +1,6 @@
 /** Runs recordings of real kernels against a host and reports every answer that differs. */
 import { dirname, join } from "node:path";
+import { UsageError } from "../base/errors.ts";
 import type { CreateHost } from "../run/contract.ts";
 import { type Divergence, differences, type Exemption } from "./compare.ts";
 import { exemptionOf, findRecordings, readText, readTextIfPresent } from "./files.ts";
@@ -123,27 +124,40 @@ interface Earlier {
   readonly goesOn: boolean;
 }
 
-/** What ran in the boot before the recording: those that go on first. */
+/** What ran in the boot before the recording: what goes on first. */
 function earlierProcesses(
   path: string,
-  { machine, holds, before }: RecordingName,
+  { machine: { setUp = [] }, before }: RecordingName,
   scripts: ScriptCache,
 ): Earlier[] {
-  const script = (name: string): readonly ScriptLine[] => {
-    const file = join(dirname(path), name);
-    const known = scripts.get(file);
-    if (known !== undefined) return known;
-    const ops = scriptOps(readText(file));
-    const lines = ops.map(({ n, op }) => parseLine(op, { file, line: n }));
-    scripts.set(file, lines);
+  const parsed = (key: string, read: () => ScriptLine[]): readonly ScriptLine[] => {
+    const lines = scripts.get(key) ?? read();
+    scripts.set(key, lines);
     return lines;
   };
-  const setUp = (machine.setUp ?? []).map((op, i) => parseLine(op, { file: path, line: i + 1 }));
-  const holding = [setUp, holds === undefined ? [] : script(holds)].filter((l) => l.length > 0);
+  const holding = (): readonly ScriptLine[] =>
+    parsed(setUp.join("\n"), () =>
+      setUp.map((op, i) => parseLine(op, { file: path, line: i + 1 })),
+    );
+  const script = (name: string): readonly ScriptLine[] => {
+    const file = join(dirname(path), name);
+    return parsed(file, () =>
+      scriptOps(readEarlier(file, path)).map(({ n, op }) => parseLine(op, { file, line: n })),
+    );
+  };
   return [
-    ...holding.map((lines) => ({ lines, goesOn: true })),
+    ...(setUp.length === 0 ? [] : [{ lines: holding(), goesOn: true }]),
     ...before.map((name) => ({ lines: script(name), goesOn: false })),
   ];
+}
+
+function readEarlier(script: string, recording: string): string {
+  const text = readTextIfPresent(script);
+  if (text !== null) return text;
+  throw new UsageError("no such file", {
+    place: { file: script },
+    hint: `it ran before ${recording} in the same boot, and left something behind: keep them together`,
+  });
 }
 
 /** Runs the recording of a kernel; `watch` is told of each operation that was compared. */
@@ -170,7 +184,7 @@ export function conformRecording(
   for (const [i, line] of lines.entries()) {
     const { n, op, observed } = recorded[i]!;
     if (exemption.from !== undefined && n >= exemption.from) break;
-    const got = runner.run(line);
+    const got = runner.run(line, { file, line: i + 1 });
     const device = leaked.follow(line);
     const both = [observed, got];
     const [expected, ours] = name.inherits ? leaked.forget(device, line, both) : both;

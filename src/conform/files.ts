@@ -1,6 +1,6 @@
 /** Finds recordings, their scripts, and the list of those that are not to be trusted. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import type { Exemption } from "./compare.ts";
 
@@ -16,7 +16,10 @@ export function findRecordings(paths: readonly string[]): string[] {
     return statSync(path).isDirectory() ? inDirectory(path) : [path];
   });
   if (found.length > 0) return found;
-  throw new UsageError("no recordings in it", { place: { file: paths.join(" ") } });
+  throw new UsageError("no recordings in it", {
+    place: { file: paths.join(" ") },
+    hint: "a recording's name ends in .jsonl",
+  });
 }
 
 function inDirectory(directory: string): string[] {
@@ -40,7 +43,7 @@ export function readTextIfPresent(path: string): string | null {
 
 /** What unreliable.json beside the recording's folder says of it. */
 export function exemptionOf(recording: string, key: string): Exemption {
-  const list = join(dirname(dirname(recording)), "unreliable.json");
+  const list = join(dirname(dirname(resolve(recording))), "unreliable.json");
   const text = readTextIfPresent(list);
   if (text === null) return {};
   try {

@@ -4,6 +4,7 @@
  */
 import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
 import { RECORDED_DEVICES } from "./recorded-devices.ts";
+import { placeOfRecording } from "./recorded-folder.ts";
 import type { RecordedMachine, RecordingName } from "./recorded-machine.ts";
 
 /** Linux irqs that are in use after boot beside the root ports'. */
@@ -84,8 +85,8 @@ const PRIMER = ["@n8 open", "@n8 set MSIX 0 1 EVENTFD|TRIGGER -1", "@n8 close"];
 
 /** Decodes FOLDER/NAME.KERNEL-arm64[-v2m].jsonl; null for a name without that. */
 export function arm64RecordingName(path: string): RecordingName | null {
-  const [file, folder = ""] = path.split(/[\\/]/).reverse();
-  const match = /^(.+?)\.(6\.1|6\.12|7\.2)-arm64(-v2m)?\.jsonl$/.exec(file!);
+  const { file, folder, family } = placeOfRecording(path);
+  const match = /^(.+?)\.(6\.1|6\.12|7\.2)-arm64(-v2m)?\.jsonl$/.exec(file);
   if (match === null) return null;
   const [, name, version, v2m] = match;
   const kernel = `linux-${version}` as HostSpec["kernel"];
@@ -93,7 +94,7 @@ export function arm64RecordingName(path: string): RecordingName | null {
   return {
     key: `${folder}/${file}`,
     script: `${name}.script`,
-    machine: arm64Machine(kernel, v2m === undefined ? "arm64-its" : "arm64-v2m", folder, name!),
+    machine: arm64Machine(kernel, v2m === undefined ? "arm64-its" : "arm64-v2m", family, name!),
     before: boot.slice(0, Math.max(0, boot.indexOf(name!))).map((script) => `${script}.script`),
     // Elsewhere what names x16 or y16 had a boot of its own.
     inherits: folder === "nointxmask",

@@ -26,7 +26,8 @@ export const RECORDED_DEVICES: readonly DeviceSpec[] = [
   { name: "y16", model: "nec-usb-xhci", ...XHCI, ...at("00:0a.0") },
 ];
 
-const PREFILLERS = 32;
+/** Devices that fill the table of the large machine. */
+export const PREFILLERS = 32;
 const FUNCTIONS_PER_SLOT = 8;
 const FIRST_PORT_SLOT = 0x10;
 

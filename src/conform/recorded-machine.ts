@@ -1,4 +1,5 @@
 /** The machine of the recordings: its devices, and what a recording's name says of its host. */
+import { type InputPlace, UsageError } from "../base/errors.ts";
 import type { DeviceSpec, HostSpec } from "../scenario/types.ts";
 import { arm64RecordingName } from "./recorded-arm64.ts";
 import { x86RecordingName } from "./recorded-x86.ts";
@@ -18,6 +19,16 @@ export interface RecordedMachine {
   readonly setUp?: readonly string[];
 }
 
+/** Throws a UsageError at `place` for a device that the machine does not have. */
+export function requireDevice({ devices }: RecordedMachine, name: string, place: InputPlace): void {
+  if (devices.some((device) => device.name === name)) return;
+  const known = devices.map((device) => device.name).join(" ");
+  throw new UsageError(`no device @${name} in the recorded machine`, {
+    place,
+    hint: `the folder tells which machine it is; this one has ${known}`,
+  });
+}
+
 /** What the name of a recording says. */
 export interface RecordingName {
   /** `handwritten/h09-msi-caps.6.12.jsonl`: the key in unreliable.json. */
@@ -25,8 +36,6 @@ export interface RecordingName {
   readonly machine: RecordedMachine;
   /** The script's file name: `h09-msi-caps.script`. */
   readonly script: string;
-  /** A script that another process ran first; it goes on and holds its devices as they are. */
-  readonly holds?: string;
   /** Scripts of the same boot that ran before, in order, and may have left something behind. */
   readonly before: readonly string[];
   /** State of a boot that the recording inherited and nobody knows (LeakedState). */

@@ -4,7 +4,13 @@
  */
 import { UsageError } from "../base/errors.ts";
 import type { BootUse, DeviceSpec, HostSpec, Platform } from "../scenario/types.ts";
-import { AMD_ALIAS_DEVICES, IRTE_DEVICES, RECORDED_DEVICES } from "./recorded-devices.ts";
+import {
+  AMD_ALIAS_DEVICES,
+  IRTE_DEVICES,
+  PREFILLERS,
+  RECORDED_DEVICES,
+} from "./recorded-devices.ts";
+import { placeOfRecording } from "./recorded-folder.ts";
 import type { RecordingName } from "./recorded-machine.ts";
 
 /** Vectors of a CPU that are not the system's own: 10 of them are in use after a small boot. */
@@ -62,42 +68,56 @@ const FOLDERS: Readonly<Record<string, Folder>> = {
 
 /** Scripts of irte/ that fill the table themselves, or are what fills it. */
 const UNFILLED = /^(q01|prefill)-/;
-/** Holds all of the table but 2,048 entries; beside the folder for random-irte. */
-const PREFILL: Readonly<Record<string, string>> = {
-  irte: "prefill-2048.script",
-  "random-irte": "../irte/prefill-2048.script",
-};
+/**
+ * prefill-2048: another process has filled the table behind 32 devices, and then closed the first
+ * of them, so that the 2,048 entries from 54 on are free.
+ */
+const PREFILL = [
+  ...Array.from({ length: PREFILLERS }, (_, i) => {
+    const device = `@p${String(i + 1).padStart(2, "0")}`;
+    const irqs = i + 1 < PREFILLERS ? 2048 : 1994;
+    return [`${device} open`, `${device} set MSIX 0 ${irqs} EVENTFD|TRIGGER -1*${irqs}`];
+  }).flat(),
+  "@p01 close",
+];
 
 /** Decodes FOLDER/NAME.KERNEL[.smpN].jsonl. */
 export function x86RecordingName(path: string): RecordingName {
-  const [file, folder = ""] = path.split(/[\\/]/).reverse();
-  const match = /^(.+?)\.(6\.1|6\.12)(?:\.smp(\d+))?\.jsonl$/.exec(file!);
+  const { file, folder, family } = placeOfRecording(path);
+  const match = /^(.+?)\.(6\.1|6\.12)(?:\.smp(\d+))?\.jsonl$/.exec(file);
   if (match === null) {
-    throw new UsageError("the name of a recording is NAME.KERNEL.jsonl, KERNEL 6.1 or 6.12", {
+    throw new UsageError("the name of a recording is NAME.KERNEL.jsonl or QEMU-MODE-NAME.jsonl", {
       place: { file: path },
-      hint: "KERNEL may be followed by .smp1 or .smp2, the number of CPUs",
+      hint:
+        "KERNEL is 6.1 or 6.12, maybe with .smp1 or .smp2, the number of CPUs; on arm64 " +
+        "6.1-arm64, 6.12-arm64, 6.12-arm64-v2m or 7.2-arm64; QEMU is q72, q10 or q11; a log is " +
+        "NAME.log.jsonl",
     });
   }
   const [, name, version, smp] = match;
   const kernel = version === "6.1" ? "linux-6.1" : "linux-6.12";
-  const { platform, irtes, devices, boot, ports } = FOLDERS[folder] ?? SMALL;
-  const prefill = UNFILLED.test(name!) ? undefined : PREFILL[folder];
+  const { platform, irtes, devices, boot, ports } = FOLDERS[family] ?? SMALL;
+  const isFilled = devices === IRTE_DEVICES && !UNFILLED.test(name!);
   const host: HostSpec = {
     kernel,
     platform,
     // Two CPUs, but for the random pool scripts, which all ran on one.
-    cpus: Number(smp ?? (folder === "random-pool" ? 1 : 2)),
+    cpus: Number(smp ?? (family === "random-pool" ? 1 : 2)),
     irtes,
     vectorsPerCpu: VECTORS_PER_CPU,
     retention: "cache",
-    nointxmask: folder === "nointxmask",
+    nointxmask: family === "nointxmask",
     boot,
   };
   return {
     key: `${folder}/${file}`,
     script: `${name}.script`,
-    machine: { host, devices, bootChips: bootChips(host, ports) },
-    ...(prefill === undefined ? {} : { holds: prefill }),
+    machine: {
+      host,
+      devices,
+      bootChips: bootChips(host, ports),
+      ...(isFilled ? { setUp: PREFILL } : {}),
+    },
     before: [],
     inherits: true,
   };

@@ -27,7 +27,9 @@ export function parseRecording(text: string, file: string): RecordedOp[] {
       place: { file, line: i + 1 },
     });
   }
-  if (ops.length === 0) throw new UsageError("no operations", { place: { file, line: 1 } });
+  if (ops.length === 0) {
+    throw new UsageError("no operations", { place: { file, line: 1 }, hint: HINT });
+  }
   return ops;
 }
 

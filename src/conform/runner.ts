@@ -1,7 +1,7 @@
 /** Runs a recorded script against a host and observes what the recorder observed of the kernel. */
 
 import { errnoName } from "../base/errno.ts";
-import { UsageError } from "../base/errors.ts";
+import { type InputPlace, UsageError } from "../base/errors.ts";
 import { formatRanges } from "../base/ranges.ts";
 import type { CreateHost } from "../run/contract.ts";
 import type { Tracer } from "../trace/trace.ts";
@@ -31,7 +31,7 @@ import { ItsTrace } from "./its-trace.ts";
 import { comparableMessages, KernelLog } from "./kernel-log.ts";
 import { type ConfigReader, capabilityView, hardwareView } from "./pci-view.ts";
 import { PoolView, poolUseOf } from "./pool-view.ts";
-import { BDF_LENGTH, type RecordedMachine } from "./recorded-machine.ts";
+import { BDF_LENGTH, type RecordedMachine, requireDevice } from "./recorded-machine.ts";
 import { RecorderVm } from "./recorder-vm.ts";
 import type { IrqData, ScriptLine, ScriptOp, SetOp } from "./script.ts";
 import type { PoolUse } from "./vmm/calls.ts";
@@ -133,11 +133,9 @@ export class ScriptRunner {
     return this.#vm.call({ op: "open", path: "/dev/null" }).ret;
   }
 
-  /** Runs one line and returns what it shows. */
-  run(line: ScriptLine): Observed {
-    if (line.device !== null && !this.#machine.devices.some(({ name }) => name === line.device)) {
-      throw new UsageError(`no device @${line.device} in the recorded machine`);
-    }
+  /** Runs one line, which is at `place`, and returns what it shows. */
+  run(line: ScriptLine, place: InputPlace = {}): Observed {
+    if (line.device !== null) requireDevice(this.#machine, line.device, place);
     if (line.op.verb === "select") {
       this.#device = line.device ?? this.#device;
       return {};

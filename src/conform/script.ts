@@ -90,6 +90,9 @@ const FLAG_NAMES: Readonly<Record<string, number>> = {
   TRIGGER: VFIO_IRQ_SET_ACTION_TRIGGER,
 };
 
+/** Entries one SET_IRQS of a script may list: more than any index has, and than a call takes. */
+const DATA_MAX = 65_536;
+
 /** struct vfio_device_info and vfio_irq_info as far as the recorder fills them in. */
 const INFO_ARGSZ = 16;
 
@@ -263,8 +266,10 @@ function parseData(words: Words, data: IrqData[]): void {
   const word = words.next("data");
   const [, value, repeat] = /^(.+?)(?:\*(\d+))?$/.exec(word)!;
   const once = parseDatum(value!, words);
+  const times = Number(repeat ?? 1);
+  if (data.length + times * once.length > DATA_MAX) words.fail(`more than ${DATA_MAX} data`);
   // A word may stand for thousands.
-  for (let i = Number(repeat ?? 1); i > 0; i--) for (const datum of once) data.push(datum);
+  for (let i = times; i > 0; i--) for (const datum of once) data.push(datum);
 }
 
 function parseDatum(word: string, words: Words): IrqData[] {
@@ -272,6 +277,8 @@ function parseDatum(word: string, words: Words): IrqData[] {
   const range = /^e(\d+)\.\.e(\d+)$/.exec(word);
   if (range !== null) {
     const [first, last] = [Number(range[1]), Number(range[2])];
+    if (last < first) words.fail(`${word} is empty`);
+    if (last - first >= DATA_MAX) words.fail(`more than ${DATA_MAX} data`);
     return Array.from({ length: last - first + 1 }, (_, i) => ({ kind: "eventfd", id: first + i }));
   }
   const id = /^e(\d+)$/.exec(word)?.[1];

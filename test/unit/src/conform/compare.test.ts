@@ -1,7 +1,11 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { differences } from "../../../../src/conform/compare.ts";
 import { LeakedState } from "../../../../src/conform/leaked-state.ts";
 import { recordingName } from "../../../../src/conform/recorded-machine.ts";
+import { scriptOps } from "../../../../src/conform/recording.ts";
 import { parseLine } from "../../../../src/conform/script.ts";
 
 const PLACE = { file: "h.jsonl", line: 1 };
@@ -112,12 +116,50 @@ describe("recordingName", () => {
   });
 
   it("knows which scripts ran behind a process that holds the table, and which fill it", () => {
-    const holds = (path: string) => recordingName(path).holds;
-    expect(holds("irte/q02-first.6.12.jsonl")).toBe("prefill-2048.script");
-    expect(holds("random-irte/irte-0001.6.1.jsonl")).toBe("../irte/prefill-2048.script");
-    expect(holds("irte/q01-exhaust.6.12.jsonl")).toBeUndefined();
-    expect(holds("irte/prefill-2048.6.1.jsonl")).toBeUndefined();
-    expect(holds("pool/p01-grow.6.1.smp1.jsonl")).toBeUndefined();
+    const setUp = (path: string) => recordingName(path).machine.setUp;
+    const prefill = setUp("irte/q02-first.6.12.jsonl")!;
+    // 31 devices of 2,048 entries and one of 1,994, each opened first; then the first is closed.
+    expect(prefill).toHaveLength(65);
+    expect(prefill[1]).toBe("@p01 set MSIX 0 2048 EVENTFD|TRIGGER -1*2048");
+    expect(prefill[63]).toBe("@p32 set MSIX 0 1994 EVENTFD|TRIGGER -1*1994");
+    expect(prefill[64]).toBe("@p01 close");
+    expect(setUp("random-irte/irte-0001.6.1.jsonl")).toEqual(prefill);
+    expect(setUp("irte/q01-exhaust.6.12.jsonl")).toBeUndefined();
+    expect(setUp("irte/prefill-2048.6.1.jsonl")).toBeUndefined();
+    expect(setUp("pool/p01-grow.6.1.smp1.jsonl")).toBeUndefined();
+  });
+
+  it("fills the table as the recorded script did", () => {
+    const folder = "test/conformance/recordings-irte/irte";
+    const script = readFileSync(`${folder}/prefill-2048.script`, "utf8");
+    const changing = scriptOps(script).flatMap(({ op }) => (op.startsWith("@") ? [op] : []));
+    expect(recordingName("irte/q02-first.6.12.jsonl").machine.setUp).toEqual(changing);
+  });
+
+  it("knows a random script's machine wherever it was copied to", () => {
+    const machine = (path: string) => recordingName(path).machine;
+    expect(machine("x/pool-0002.6.12.jsonl").host.cpus).toBe(1);
+    expect(machine("x/irte-0002.6.1.jsonl")).toEqual(machine("random-irte/irte-0002.6.1.jsonl"));
+    const lpi = "lpi-0002.6.12-arm64.jsonl";
+    expect(machine(`x/${lpi}`)).toEqual(machine(`random-pool/${lpi}`));
+    expect(machine("x/b03-more.6.12.jsonl")).toEqual(machine("amd-alias/b03-more.6.12.jsonl"));
+    expect(machine("x/a04-more.6.12.jsonl").host.platform).toBe("x86-amd");
+    expect(machine("x/q10-more.6.1.jsonl")).toEqual(machine("irte/q10-more.6.1.jsonl"));
+    expect(machine("x/single-0002.6.12.jsonl").host.cpus).toBe(2);
+  });
+
+  it("knows the folder where the path does not say it", () => {
+    const before = process.cwd();
+    const folder = join(mkdtempSync(join(tmpdir(), "names-")), "noremap");
+    mkdirSync(folder);
+    process.chdir(folder);
+    try {
+      expect(recordingName("h00.6.12.jsonl").machine.host.platform).toBe("x86-flat");
+      expect(recordingName("./h00.6.12.jsonl").key).toBe("noremap/h00.6.12.jsonl");
+    } finally {
+      process.chdir(before);
+      rmSync(dirname(folder), { recursive: true });
+    }
   });
 
   it("places 32 root ports' devices eight to a slot, and bridged ones behind one bridge", () => {

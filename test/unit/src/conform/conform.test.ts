@@ -80,10 +80,29 @@ describe("conformFiles", () => {
   it("refuses paths without recordings, devices it does not know, and a script cut short", () => {
     expect(() => run()).toThrow(UsageError);
     expect(() => run(join(root, "none"))).toThrow("no such file");
-    record([{ n: 1, op: "@zz open", ret: 0 }]);
-    expect(() => run()).toThrow(UsageError);
+    const path = record([
+      { n: 3, op: "@n8 open", ret: 0 },
+      { n: 7, op: "@zz open", ret: 0 },
+    ]);
+    // The line of the recording, not that of the script.
+    expect(() => run()).toThrow(
+      expect.objectContaining({
+        place: { file: path, line: 2 },
+        hint: expect.stringContaining("this one has n8 e1000e"),
+      }),
+    );
     record(TRUE_ANSWERS);
     writeFileSync(join(root, "handwritten", "h99.script"), "@edu open\n");
     expect(() => run()).toThrow("goes on after the script's end");
+  });
+
+  it("names a script of the same boot that is not there", () => {
+    mkdirSync(join(root, "pool"));
+    const name = join(root, "pool", "q03-fill-whole.6.12-arm64.jsonl");
+    writeFileSync(name, `${JSON.stringify({ n: 1, op: "@n8 open", ret: 0 })}\n`);
+    const file = join(root, "pool", "q01-lpi-cost-msix.script");
+    expect(() => run()).toThrow(
+      expect.objectContaining({ place: { file }, hint: expect.stringContaining("same boot") }),
+    );
   });
 });

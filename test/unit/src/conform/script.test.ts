@@ -33,6 +33,14 @@ describe("parseLine", () => {
     });
   });
 
+  it("refuses more data than a call can take", () => {
+    expect(op("set MSIX 0 1 EVENTFD|TRIGGER -1*65536")).toMatchObject({ count: 1 });
+    for (const data of ["-1*65537", "e0..e65536", "-1*65536 -1", "e0*99999999999999999999"]) {
+      expect(() => op(`set MSIX 0 1 EVENTFD|TRIGGER ${data}`)).toThrow("more than 65536 data");
+    }
+    expect(() => op("set MSIX 0 1 EVENTFD|TRIGGER e3..e1")).toThrow("e3..e1 is empty");
+  });
+
   it("repeats data, and takes argsz and fault from anywhere in the line", () => {
     const set = op("set 5 0 2 0x80000021 argsz=0xffffffff -2*3 fault");
     expect(set).toMatchObject({ index: 5, flags: 0x80000021, argsz: 0xffffffff, fault: true });
