@@ -68,6 +68,12 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: NOT_YET,
   },
   {
+    file: "host/irq/gic-v2m.ts",
+    before: "if (spi < 0) return spi;",
+    after: "if (spi <= 0) return spi;",
+    why: "shared peripheral interrupts are numbered from 32 up",
+  },
+  {
     file: "host/irq/occupancy.ts",
     before: "if (difference !== 0) this.#rising = difference > 0;",
     after: "if (difference !== 0) this.#rising = difference >= 0;",

@@ -76,6 +76,20 @@ it("a message carries the SPI's interrupt id to the frame's MSI_SETSPI_NS", () =
   expect([entry(0), entry(8)]).toEqual([0x08020040, 85]);
 });
 
+it("many MSI begin at an interrupt id that is a multiple of their number", () => {
+  // Id 80 is the first, so that 32 of them begin at 96, 16 places behind it, and fit once.
+  const machine = v2m();
+  const [a, b] = [machine.client({ msi: 32 }), machine.client({ msi: 32 })];
+  expect(machine.vfioEnable(a, 32, "msi")).toBe(0);
+  expect(machine.pool.inspect().tables[0]!.free).toEqual([
+    { first: 3, last: 15 },
+    { first: 48, last: 63 },
+  ]);
+  expect(machine.vfioEnable(b, 32, "msi")).toBe(1);
+  expect(machine.vfioEnable(b, 16, "msi")).toBe(0);
+  expect(machine.pool.inspect().tables[0]!.free).toEqual([{ first: 3, last: 15 }]);
+});
+
 it("a short grant tells who holds most of the SPIs and how much of it is idle", () => {
   const machine = v2m();
   const hog = machine.client({ msix: 60 });

@@ -85,6 +85,22 @@ it("the report keeps peaks and a series from the boot to the present", () => {
   expect(times).toEqual(times.toSorted((a, b) => a - b));
 });
 
+it("the report tells who held how much and when, function by function", () => {
+  const machine = new Machine();
+  const [a, b] = [machine.client({ msix: 8 }), machine.client({ msi: 4 })];
+  machine.enable(a, 5);
+  machine.enable(b, 3, "msi");
+  machine.disable(a);
+  machine.enable(a, 2);
+  const { at, holders } = machine.pool.report().occupancy!;
+  expect(holders.map(({ name }) => name)).toEqual([a.fn.name, b.fn.name]);
+  const last = at.length - 1;
+  expect(holders.map(({ irqs }) => irqs[last])).toEqual([2, 3]);
+  // Three MSI take four entries.
+  expect(holders.map(({ irtes }) => irtes[last])).toEqual([2, 4]);
+  expect(holders.map(({ irqs }) => Math.max(...irqs))).toEqual([5, 3]);
+});
+
 it("the series stays bounded however much changes", () => {
   const machine = new Machine();
   const client = machine.client({ msix: 2 });
