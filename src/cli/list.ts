@@ -2,6 +2,7 @@
 import { canonicalJson } from "../report/json.ts";
 import { tableLines, wrap } from "../report/table.ts";
 import { expectationNames } from "../scenario/expect-names.ts";
+import { subjectFigures } from "../scenario/expect-subjects.ts";
 import { listLibrary } from "../scenario/library.ts";
 import { scenarioJsonSchema } from "../scenario/schema.ts";
 import { EXIT_OK } from "./io.ts";
@@ -22,7 +23,7 @@ export const listCommand: AddCommand = (program, io, done) => {
     .option("--figures", "print the figures that expectations may use instead")
     .action(({ schema, figures }: ListFlags) => {
       if (schema === true) io.out(canonicalJson(scenarioJsonSchema()));
-      else if (figures === true) io.out(twoColumns(expectationNames()));
+      else if (figures === true) io.out(twoColumns([...expectationNames(), ...subjectFigures()]));
       else io.out(twoColumns(listLibrary()));
       done(EXIT_OK);
     });

@@ -1,6 +1,7 @@
 /** Every figure of a run by name, with what it counts and which way is good. */
 import type { RunResult } from "../run/result.ts";
-import { expectationNames, expectationValue, LATENCY_FIGURES } from "../scenario/expect-names.ts";
+import { expectationNames, expectationValue } from "../scenario/expect-names.ts";
+import { LATENCY_FIGURES } from "../scenario/expect-subjects.ts";
 
 export interface Figure {
   readonly value: number | null;

@@ -3,7 +3,7 @@ import { formatCount } from "../base/units.ts";
 import { FATES } from "../measure/fates.ts";
 import type { PoolReport } from "../run/contract.ts";
 import type { FateTotals, LeakResult, LedgerRow, RunResult } from "../run/result.ts";
-import { classOf, lostOf } from "../scenario/expect-names.ts";
+import { classOf, lostOf } from "../scenario/fate-sums.ts";
 import { clip, tableLines } from "./table.ts";
 
 const GUESTS_SHOWN = 16;

@@ -1,7 +1,7 @@
 /** A result's summary in Markdown, for an issue or a pull request (GitHub's dialect). */
 import { formatCount, formatNs } from "../base/units.ts";
 import type { RunResult } from "../run/result.ts";
-import { classOf, lostOf } from "../scenario/expect-names.ts";
+import { classOf, lostOf } from "../scenario/fate-sums.ts";
 import { plain } from "./html/markup.ts";
 import { fatesByGuest, percent } from "./interrupts.ts";
 import { sortedEntries } from "./natural-order.ts";

@@ -1,7 +1,8 @@
 /** What happened in a run, in sentences, and its key figures; for summaries. */
 import { formatCount, formatNs, formatRate } from "../base/units.ts";
 import type { RunResult } from "../run/result.ts";
-import { classOf, leakedOf, lostOf } from "../scenario/expect-names.ts";
+import { leakedOf } from "../scenario/expect-names.ts";
+import { classOf, lostOf } from "../scenario/fate-sums.ts";
 import { percent } from "./interrupts.ts";
 
 function plural(n: number, one: string, many = `${one}s`): string {

@@ -1,23 +1,41 @@
 /** What a VMM was refused and only logged: the guest sees success and waits for interrupts. */
+import { refusalsOf, unroutedOf } from "../measure/refusals.ts";
 import type { GuestOutcome } from "./outcome.ts";
 import type { Warning } from "./result.ts";
 
-const ADVICE =
+const NO_VECTORS =
   "give the host more room (host.irtes, host.cpus, host.vectorsPerCpu) or the devices fewer " +
   "vectors; the ledger has what was raised there as dropped-no-handler or dropped-disabled";
+const NO_ROUTES =
+  "KVM has 4,096 routes a VM, and a VMM may have fewer: give the guest fewer vectors, or a VMM " +
+  "that routes only those in use";
 
-/** A warning for each guest whose VMM could not arm all MSI-X vectors. */
+/** Warnings for each guest whose VMM could not arm, or not route, all vectors. */
 export function silentLossWarnings(
   guests: readonly { readonly name: string }[],
   outcomes: readonly GuestOutcome[],
 ): Warning[] {
   return guests.flatMap(({ name }, i) => {
-    const refused = outcomes[i]?.report?.counters.msix_errors ?? 0;
-    if (refused === 0) return [];
-    const times = refused === 1 ? "once" : `${refused} times`;
-    const text =
-      `silent loss: the host refused MSI-X vectors to ${name}'s VMM ${times}, which only logs ` +
-      "that: the guest sees success and gets no interrupts there";
-    return [{ text, advice: ADVICE }];
+    const counters = outcomes[i]?.report?.counters ?? {};
+    const warnings: Warning[] = [];
+    const refused = refusalsOf(counters);
+    if (refused > 0) {
+      const text =
+        `silent loss: the host refused MSI-X vectors to ${name}'s VMM ${times(refused)}, which ` +
+        "only logs that: the guest sees success and gets no interrupts there";
+      warnings.push({ text, advice: NO_VECTORS });
+    }
+    const unrouted = unroutedOf(counters);
+    if (unrouted > 0) {
+      const text =
+        `silent loss: ${name}'s VMM found no route for vectors ${times(unrouted)}: they are ` +
+        "armed in the host, and their interrupts end in eventfds that nobody hears";
+      warnings.push({ text, advice: NO_ROUTES });
+    }
+    return warnings;
   });
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
 }

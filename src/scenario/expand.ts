@@ -44,14 +44,12 @@ export function expandScenario(
     report({ path: ["duration"], message: "duration must be above zero" });
   if (document.run.limit <= 0)
     report({ path: ["run", "limit"], message: "limit must be above zero" });
+  const subjects = {
+    guests: guests.map(({ spec }) => spec.name),
+    devices: devices.map(({ spec }) => spec.name),
+  };
   document.expect.forEach((text, i) => {
-    issues.push(
-      ...nameIssues(
-        text,
-        guests.map(({ spec }) => spec.name),
-        ["expect", i],
-      ),
-    );
+    issues.push(...nameIssues(text, subjects, ["expect", i]));
   });
   const scenario: Scenario = {
     name: document.name ?? fallbackName,

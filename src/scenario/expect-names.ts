@@ -1,15 +1,16 @@
 /** The names an expectation may use, what each means, and its value in a result. */
 import { FATES, type Fate } from "../measure/fates.ts";
-import type { FateTotals, LatencyRow, RunResult } from "../run/result.ts";
-
-/** Lost on its way: not thrown away by the guest's own reset or death, nor by the device. */
-const LOST: readonly Fate[] = [
-  "dropped-disabled",
-  "dropped-bus-master",
-  "dropped-no-handler",
-  "dropped-closed",
-  "dropped-guest-unhandled",
-];
+import { refusalsOf, unroutedOf } from "../measure/refusals.ts";
+import type { RunResult } from "../run/result.ts";
+import {
+  type Figure,
+  figureOf,
+  isSubjectName,
+  LATENCY_FIGURES,
+  type Subjects,
+  subjectValue,
+} from "./expect-subjects.ts";
+import { classOf, lostOf } from "./fate-sums.ts";
 
 /** Null: the run has no such figure. */
 type Value = number | null;
@@ -17,23 +18,6 @@ type Value = number | null;
 interface NameEntry {
   readonly about: string;
   readonly value: (result: RunResult) => Value;
-}
-
-function sumOf(totals: FateTotals, fates: readonly Fate[]): number {
-  return fates.reduce((sum, fate) => sum + (totals[fate] ?? 0), 0);
-}
-
-/** Interrupts that were lost although guest and device wanted them to arrive. */
-export function lostOf(totals: FateTotals): number {
-  return sumOf(totals, LOST);
-}
-
-/** Fates of one class: `delivered`, `coalesced`, `pending` or `dropped`. */
-export function classOf(totals: FateTotals, kind: string): number {
-  return sumOf(
-    totals,
-    FATES.filter((fate) => fate === kind || fate.startsWith(`${kind}-`)),
-  );
 }
 
 /** Irqs, remapping entries and CPU vectors that outlived every VM process. */
@@ -85,6 +69,50 @@ const COUNTS: Readonly<Record<string, NameEntry>> = {
   "pool.vectorsPeak": { about: "most of them used at once", value: (r) => r.pool.vectorsPeak },
 };
 
+/** What guests and VMMs counted, all together. */
+const GUESTS: Readonly<Record<string, NameEntry>> = {
+  boots: { about: "kernels that booted", value: (r) => counted(r, "boots") },
+  commands: {
+    about: "commands that closed loops completed",
+    value: (r) => counted(r, "completed"),
+  },
+  setIrqs: {
+    about: "calls of VFIO_DEVICE_SET_IRQS by VMMs",
+    value: (r) => counted(r, "set_irqs"),
+  },
+  routeUpdates: {
+    about: "calls of KVM_SET_GSI_ROUTING by VMMs",
+    value: (r) => counted(r, "kvm_set_gsi_routing"),
+  },
+  refused: {
+    about: "times that a host refused vectors to a VMM which only logs that",
+    value: (r) => r.guests.reduce((sum, { counters }) => sum + refusalsOf(counters), 0),
+  },
+  unrouted: {
+    about: "times that a VMM found no route into the guest for a vector",
+    value: (r) => r.guests.reduce((sum, { counters }) => sum + unroutedOf(counters), 0),
+  },
+  silentLosses: {
+    about: "guests that run and were told of success where vectors were refused or not routed",
+    value: (r) => r.guests.filter(losesSilently).length,
+  },
+};
+
+/** Of a VMM's counter, or of one of its devices' driver. */
+function counted(result: RunResult, name: string): number {
+  let sum = 0;
+  for (const { counters } of result.guests) {
+    for (const [key, count] of Object.entries(counters)) {
+      if (key === name || key.endsWith(`.${name}`)) sum += count;
+    }
+  }
+  return sum;
+}
+
+function losesSilently({ state, counters }: RunResult["guests"][number]): boolean {
+  return state === "running" && refusalsOf(counters) + unroutedOf(counters) > 0;
+}
+
 /** Over all devices and policies; times in nanoseconds, as everywhere in expectations. */
 const RETENTION: Readonly<Record<string, NameEntry>> = {
   allocations: {
@@ -127,6 +155,13 @@ const RETENTION: Readonly<Record<string, NameEntry>> = {
   failuresCausedByIdle: {
     about: "those that had been granted, were no irq of another device idle",
     value: (r) => r.retention.failures.causedByIdle,
+  },
+  "failures.largestShare": {
+    about: "most of a table that one holder had when a request failed, as a share of its size",
+    value: ({ retention: { shortages } }) =>
+      shortages.length === 0
+        ? null
+        : Math.max(...shortages.map(({ mostEntries, size }) => mostEntries / size)),
   },
   "idle.count": {
     about: "times that an irq was without an eventfd after a call",
@@ -186,9 +221,6 @@ const FLOOR: Readonly<Record<string, NameEntry>> = {
   "ratio.p99": { about: "latency.p99 / floor.p50", value: (r) => r.latency.ratio?.p99 ?? null },
 };
 
-export const LATENCY_FIGURES = ["count", "min", "p50", "p90", "p99", "p999", "max"] as const;
-type Figure = (typeof LATENCY_FIGURES)[number];
-
 const FIGURE_TEXT: Readonly<Record<Figure, string>> = {
   count: "samples of raised-to-ISR latency",
   min: "smallest latency, ns",
@@ -199,11 +231,6 @@ const FIGURE_TEXT: Readonly<Record<Figure, string>> = {
   max: "largest latency, ns",
 };
 
-function figureOf(rows: readonly LatencyRow[], figure: Figure): Value {
-  const total = rows.find((row) => row.stage === "total");
-  return total === undefined || (total.count === 0 && figure !== "count") ? null : total[figure];
-}
-
 /** `fates.droppedClosed` for `dropped-closed`: a hyphen would be a minus. */
 function fateName(fate: Fate): string {
   return `fates.${fate.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}`;
@@ -211,6 +238,7 @@ function fateName(fate: Fate): string {
 
 const TABLE: ReadonlyMap<string, NameEntry> = new Map([
   ...Object.entries(COUNTS),
+  ...Object.entries(GUESTS),
   ...Object.entries(RETENTION),
   ...LATENCY_FIGURES.map((figure): [string, NameEntry] => [
     `latency.${figure}`,
@@ -228,33 +256,15 @@ export function expectationNames(): { name: string; about: string }[] {
   return [...TABLE].map(([name, { about }]) => ({ name, about }));
 }
 
-/** `guests.g1.interrupts`, `guests.g1.latency.p99`: the parts, or null if it is not such a name. */
-function guestName(name: string): { guest: string; figure: Figure | null } | null {
-  const match = /^guests\.(\w+)\.(interrupts|latency\.(\w+))$/.exec(name);
-  if (match === null) return null;
-  const figure = match[3];
-  if (figure === undefined) return { guest: match[1]!, figure: null };
-  const known = LATENCY_FIGURES.find((candidate) => candidate === figure);
-  return known === undefined ? null : { guest: match[1]!, figure: known };
-}
-
-/** True if `name` means something in a scenario with these guests. */
-export function isExpectationName(name: string, guests: readonly string[]): boolean {
-  const ofGuest = guestName(name);
-  return TABLE.has(name) || (ofGuest !== null && guests.includes(ofGuest.guest));
+/** True if `name` means something in a scenario with these guests and devices. */
+export function isExpectationName(name: string, subjects: Subjects): boolean {
+  return TABLE.has(name) || isSubjectName(name, subjects);
 }
 
 /** Null: this run has no such figure. */
 export function expectationValue(name: string, result: RunResult): Value {
   const entry = TABLE.get(name);
-  if (entry !== undefined) return entry.value(result);
-  const ofGuest = guestName(name);
-  if (ofGuest === null) return null;
-  if (ofGuest.figure === null) {
-    return result.guests.find((guest) => guest.name === ofGuest.guest)?.interrupts ?? null;
-  }
-  const rows = result.latency.guests.find((guest) => guest.name === ofGuest.guest)?.stages;
-  return rows === undefined ? null : figureOf(rows, ofGuest.figure);
+  return entry === undefined ? subjectValue(name, result) : entry.value(result);
 }
 
 /** Names that only a machine that measures has: without one, they decide nothing. */

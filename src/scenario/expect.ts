@@ -17,6 +17,7 @@ import {
   isExpectationName,
   isMeasuredOnly,
 } from "./expect-names.ts";
+import { type Subjects, subjectNames } from "./expect-subjects.ts";
 import type { Issue, Path } from "./issues.ts";
 import { suggest } from "./suggest.ts";
 
@@ -132,8 +133,11 @@ export function parseExpectation(text: string): Expectation {
   return new Parser(text).parse();
 }
 
-/** What is wrong with an expectation at `path`; `guests` are the scenario's. */
-export function nameIssues(text: string, guests: readonly string[], path: Path): Issue[] {
+/** Subjects whose names are looked through for the nearest. */
+const SUGGESTED_MAX = 64;
+
+/** What is wrong with an expectation at `path`; `subjects` are the scenario's. */
+export function nameIssues(text: string, subjects: Subjects, path: Path): Issue[] {
   let names: readonly string[];
   try {
     names = parseExpectation(text).names;
@@ -142,11 +146,10 @@ export function nameIssues(text: string, guests: readonly string[], path: Path):
     return [{ path, message: error.message, hint: error.hint }];
   }
   const known = expectationNames().map(({ name }) => name);
-  for (const guest of guests.slice(0, 64)) {
-    known.push(`guests.${guest}.interrupts`, `guests.${guest}.latency.p99`);
-  }
+  const guests = subjects.guests.slice(0, SUGGESTED_MAX);
+  known.push(...subjectNames({ guests, devices: subjects.devices.slice(0, SUGGESTED_MAX) }));
   return names
-    .filter((name) => !isExpectationName(name, guests))
+    .filter((name) => !isExpectationName(name, subjects))
     .map((name) => ({
       path,
       message: `expectation "${text}": there is no figure ${name}`,

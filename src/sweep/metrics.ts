@@ -2,7 +2,7 @@
 import { LatencyHistogram } from "../measure/histogram.ts";
 import type { MatrixMetric } from "../report/policy-matrix.ts";
 import type { PolicyHoldings, RunResult } from "../run/result.ts";
-import { lostOf } from "../scenario/expect-names.ts";
+import { lostOf } from "../scenario/fate-sums.ts";
 
 export interface Metric extends MatrixMetric {
   /** Head of a narrow column, on two lines. */

@@ -143,10 +143,13 @@ function pointScenario({ scenario, set, params, engine }: SweepOptions, point: s
 
 function checkFigures(figures: readonly string[], scenarios: readonly Scenario[]): void {
   const known = expectationNames().map(({ name }) => name);
-  for (const { guests } of scenarios) {
-    const names = guests.map(({ name }) => name);
+  for (const { guests, devices } of scenarios) {
+    const subjects = {
+      guests: guests.map(({ name }) => name),
+      devices: devices.map(({ name }) => name),
+    };
     for (const figure of figures) {
-      if (isExpectationName(figure, names)) continue;
+      if (isExpectationName(figure, subjects)) continue;
       const near = didYouMean(figure, known);
       const hint = near?.startsWith("did") ? near : "vfio-cosim list --figures tells them";
       throw new UsageError(`--figure ${figure}: there is no such figure`, { hint });

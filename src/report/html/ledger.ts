@@ -2,7 +2,7 @@
 import { formatCount } from "../../base/units.ts";
 import { FATES, type Fate } from "../../measure/fates.ts";
 import type { FateTotals, LedgerRow, RunResult } from "../../run/result.ts";
-import { classOf, lostOf } from "../../scenario/expect-names.ts";
+import { classOf, lostOf } from "../../scenario/fate-sums.ts";
 import { fatesByGuest, percent } from "../interrupts.ts";
 import { html, type Markup } from "./markup.ts";
 import type { Section } from "./page.ts";

@@ -46,7 +46,7 @@ describe("the idxd driver", () => {
     expect(made.driver.counters().workQueues).toBe(2);
   });
 
-  test("one more queue is one more vector; disabling drains it, frees the vector, resets it", () => {
+  test("one more queue is one more vector; disabling drains it, frees that, resets it", () => {
     const made = bound({ vcpus: 1 });
     made.bench.run(made.driver.startIo());
     story(made);

@@ -3,7 +3,11 @@ import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../src/base/errors.ts";
 import { FATES } from "../../../../src/measure/fates.ts";
 import type { RunResult } from "../../../../src/run/result.ts";
-import { evaluateExpectations, parseExpectation } from "../../../../src/scenario/expect.ts";
+import {
+  evaluateExpectations,
+  nameIssues,
+  parseExpectation,
+} from "../../../../src/scenario/expect.ts";
 import { expectationNames, expectationValue } from "../../../../src/scenario/expect-names.ts";
 import { SAMPLE } from "../../../support/sample-result.ts";
 
@@ -93,5 +97,74 @@ describe("what decides", () => {
     expect(check("latency.p99 < 1s", silent)).toBe(false);
     expect(check("latency.p99 < 20 * floor.p50", silent)).toBe(false);
     expect(check("leaked == 0", { ...SAMPLE, leaked: null })).toBe(false);
+  });
+});
+
+describe("figures of single guests and devices", () => {
+  const guest = { state: "running", timeline: [], interrupts: 5 };
+  const row = {
+    raised: 10,
+    fates: { delivered: 7, "dropped-closed": 2, "dropped-guest-reset": 1 },
+  };
+  const result: RunResult = {
+    ...SAMPLE,
+    guests: [
+      { ...guest, name: "vm0", counters: { msix_errors: 2, set_irqs: 9, "d.completed": 40 } },
+      { ...guest, name: "vm1", counters: { set_irqs: 1, failed_updating_vector: 1 } },
+      { ...guest, name: "vmx", state: "dead: killed", counters: { msi_errors: 1, boots: 2 } },
+    ],
+    ledger: {
+      ...SAMPLE.ledger,
+      rows: [
+        { ...row, guest: "vm0", source: "d0 msix[0]" },
+        { ...row, guest: "vm1", source: "d1 msix[0]" },
+        { ...row, guest: "vm1", source: "d1 msix[1]" },
+      ],
+    },
+  };
+  const value = (name: string): number | null => expectationValue(name, result);
+
+  it("are the guest's own", () => {
+    expect(value("guests.vm1.raised")).toBe(20);
+    expect(value("guests.vm1.delivered")).toBe(14);
+    expect(value("guests.vm1.lost")).toBe(4);
+    expect(value("guests.vm0.refused")).toBe(2);
+    expect(value("guests.nobody.refused")).toBe(null);
+    expect(value("guests.vm0.nothing")).toBe(null);
+  });
+
+  it("are sums for an entry with a count, which leaves other names out", () => {
+    expect(value("guests.vm.raised")).toBe(30);
+    expect(value("guests.vm.interrupts")).toBe(10);
+    expect(value("guests.v.interrupts")).toBe(null);
+  });
+
+  it("of devices are what they held", () => {
+    const [device] = SAMPLE.retention.devices;
+    expect(value(`devices.${device!.device}.allocations`)).toBe(device!.allocations);
+    expect(value("devices.none.allocations")).toBe(null);
+  });
+
+  it("beside them stand the sums of what VMMs and drivers counted", () => {
+    expect(value("setIrqs")).toBe(10);
+    expect(value("commands")).toBe(40);
+    expect(value("boots")).toBe(2);
+    expect(value("refused")).toBe(3);
+    expect(value("unrouted")).toBe(1);
+  });
+
+  it("count as silent losers only guests that go on", () => {
+    expect(value("silentLosses")).toBe(2);
+  });
+
+  it("are checked against the scenario's names", () => {
+    const subjects = { guests: ["vm0", "vm1"], devices: ["d0"] };
+    const issues = (text: string): number => nameIssues(text, subjects, []).length;
+    expect(issues("guests.vm.lost == 0")).toBe(0);
+    expect(issues("guests.vm1.latency.p50 < devices.d0.failures")).toBe(0);
+    expect(issues("guests.vm.latency.p50 < 1")).toBe(1);
+    expect(issues("devices.d1.failures == 0")).toBe(1);
+    const [hint] = nameIssues("devices.d0.failure == 0", subjects, []);
+    expect(hint!.hint).toContain("devices.d0.failures");
   });
 });
