@@ -31,25 +31,42 @@ export const SPIN_NS_START = 10_000;
 
 /** Looks at the sources between two looks at the clock, which cost more. */
 const LOOKS_PER_CLOCK = 16;
+/** Time between two looks at the clock in which the thread was not on its core. */
+export const PREEMPTED_NS = 50_000;
+/** Waits that only park after spinning was of no use; then it is tried again, once. */
+export const PARKS_PER_TRY = 64;
+
+/** How spinning ended. */
+type Spin = "found" | "in-vain" | "preempted";
+
+/*
+ * Where threads outnumber cores a spinning thread may keep the one it waits for from its core. Yet
+ * while only some of the threads have something to do, a short spin catches most answers, and costs
+ * a tenth of a sleep. So there it is tried, not for longer than a sleep would cost; a try in vain,
+ * or one in which the thread lost its core to somebody else, is followed by many waits without one.
+ * The most that this can lose to parking at once is a spin in as many waits.
+ */
 
 /** One worker's way to wait. */
 export class WaitStrategy {
   readonly kind: WaitKind;
   readonly #clock: { now(): number };
-  readonly #mayLearn: boolean;
+  readonly #crowded: boolean;
   #spinNs = 0;
+  /** Waits that only park, before the next try. */
+  #parksLeft = 0;
 
   constructor(kind: WaitKind, { cores, threads, clock }: WaitSetting) {
     this.kind = kind;
     this.#clock = clock;
-    // Spinning on a core that the expected waker needs only delays it.
-    this.#mayLearn = kind === "adaptive" && threads <= cores;
-    if (this.#mayLearn) this.#spinNs = SPIN_NS_START;
+    this.#crowded = threads > cores;
+    if (kind === "adaptive") this.#spinNs = SPIN_NS_START;
   }
 
   /** How long the next wait spins before it parks, ns. */
   get spinNs(): number {
-    return this.kind === "spin" ? Number.POSITIVE_INFINITY : this.#spinNs;
+    if (this.kind === "spin") return Number.POSITIVE_INFINITY;
+    return this.#parksLeft > 0 ? 0 : this.#spinNs;
   }
 
   /**
@@ -64,28 +81,38 @@ export class WaitStrategy {
     glance: () => boolean = hasWork,
   ): WakeMode {
     if (glance()) return "spinning";
-    if (this.kind === "park" || (this.kind === "adaptive" && !this.#mayLearn)) {
+    if (this.kind === "park") return sleep(parker, hasWork, timeoutMs);
+    if (this.#parksLeft > 0) {
+      this.#parksLeft--;
       return sleep(parker, hasWork, timeoutMs);
     }
     const start = this.#clock.now();
     const end = start + timeoutMs * 1e6;
-    if (this.kind === "spin") return this.#spin(glance, end) ? "spinning" : "timeout";
-    if (this.#spin(glance, Math.min(end, start + this.#spinNs))) return "spinning";
+    if (this.kind === "spin") {
+      return this.#spin(glance, start, end, false) === "found" ? "spinning" : "timeout";
+    }
+    const spin = this.#spin(glance, start, Math.min(end, start + this.#spinNs), true);
+    if (spin === "found") return "spinning";
     const left = end - this.#clock.now();
     if (left <= 0) return "timeout";
     const mode = sleep(parker, hasWork, left / 1e6);
-    this.#learn(mode, this.#clock.now() - start);
+    if (this.#crowded || spin === "preempted") this.#parksLeft = PARKS_PER_TRY;
+    else this.#learn(mode, this.#clock.now() - start);
     return mode;
   }
 
-  /** Looks for work until `end` (ns), at least once; true if there is some. */
-  #spin(glance: () => boolean, end: number): boolean {
-    do {
+  /** Looks for work until `end` (ns), at least once; `yields` to whoever took the core. */
+  #spin(glance: () => boolean, start: number, end: number, yields: boolean): Spin {
+    let last = start;
+    for (;;) {
       for (let look = 0; look < LOOKS_PER_CLOCK; look++) {
-        if (glance()) return true;
+        if (glance()) return "found";
       }
-    } while (this.#clock.now() < end);
-    return false;
+      const now = this.#clock.now();
+      if (yields && now - last > PREEMPTED_NS) return "preempted";
+      if (now >= end) return "in-vain";
+      last = now;
+    }
   }
 
   #learn(mode: WakeMode, waitedNs: number): void {

@@ -14,6 +14,7 @@ import { benches as pollSet } from "./poll-set.ts";
 import { benches as ring } from "./ring.ts";
 import { benches as threads } from "./threads.ts";
 import { benches as virtualApic } from "./virtual-apic.ts";
+import { benches as waiting } from "./waiting.ts";
 
 /** All bench files; a new one adds its line. */
 const REGISTRY: readonly Bench[] = [
@@ -26,6 +27,7 @@ const REGISTRY: readonly Bench[] = [
   ...layers,
   ...heap,
   ...threads,
+  ...waiting,
 ];
 
 const SCHEMA = "vfio-cosim/bench/1";

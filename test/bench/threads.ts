@@ -6,8 +6,10 @@ import { runScenario } from "../../src/run/run.ts";
 import { scenarioFromData } from "../../src/scenario/loader.ts";
 import { type Bench, type BenchContext, type BenchResult, verify } from "./bench.ts";
 
-interface Load {
+export interface Load {
   readonly guests: number;
+  /** Guests that have the workload; default: all. */
+  readonly busy?: number;
   readonly vectors: number;
   readonly vcpus: number;
   readonly durationMs: number;
@@ -17,12 +19,30 @@ interface Load {
   readonly workload: object;
 }
 
-function scenarioOf({ guests, vectors, vcpus, durationMs, wait, path = "irqfd", workload }: Load) {
+const IDLE = { arrivals: "none" } as const;
+
+function scenarioOf(load: Load) {
+  const {
+    guests,
+    busy = guests,
+    vectors,
+    vcpus,
+    durationMs,
+    wait,
+    path = "irqfd",
+    workload,
+  } = load;
+  const some = (name: string, count: number, does: object): object[] =>
+    count === 0 ? [] : [{ name, count, vcpus, device: `${name}d`, path, workload: does }];
+  const devices = [
+    ...(busy > 0 ? [{ name: "gd", count: busy }] : []),
+    ...(guests > busy ? [{ name: "id", count: guests - busy }] : []),
+  ];
   return scenarioFromData(
     {
       name: "bench",
-      devices: [{ name: "nvme", count: guests, model: "nvme", msixVectors: vectors }],
-      guests: [{ name: "g", count: guests, vcpus, device: "nvme", path, workload }],
+      devices: devices.map((device) => ({ ...device, model: "nvme", msixVectors: vectors })),
+      guests: [...some("g", busy, workload), ...some("i", guests - busy, IDLE)],
       duration: `${durationMs}ms`,
       run: { wait, stages: "ends" },
     },
@@ -30,7 +50,7 @@ function scenarioOf({ guests, vectors, vcpus, durationMs, wait, path = "irqfd", 
   );
 }
 
-async function run(load: Load): Promise<RunResult> {
+export async function run(load: Load): Promise<RunResult> {
   const result = await runScenario(scenarioOf(load), { engine: "threads" });
   verify(result.partial === null, `run ended early: ${result.partial}`);
   for (const { check, ok, detail } of result.checks) verify(ok, `${check}: ${detail}`);
@@ -152,8 +172,6 @@ async function interrupts(context: BenchContext): Promise<BenchResult[]> {
     };
   });
 }
-
-const IDLE = { arrivals: "none" } as const;
 
 /** From nothing to sixteen booted guests and down again, beside as many empty workers. */
 async function start16({ clock }: BenchContext): Promise<BenchResult[]> {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
+  PARKS_PER_TRY,
+  PREEMPTED_NS,
   SPIN_NS_MAX,
   SPIN_NS_START,
   type WaitKind,
@@ -43,7 +45,7 @@ class FakeThread {
 }
 
 /** Work that comes after so many looks. */
-function after(looks: number): () => boolean {
+function workAfter(looks: number): () => boolean {
   return () => looks-- <= 0;
 }
 
@@ -52,7 +54,7 @@ const never = (): boolean => false;
 describe("spinning", () => {
   it("finds work and never parks", () => {
     const thread = new FakeThread();
-    expect(thread.idle(thread.strategy("spin", 1, 9), after(1000))).toBe("spinning");
+    expect(thread.idle(thread.strategy("spin", 1, 9), workAfter(1000))).toBe("spinning");
     expect(thread.log).toEqual([]);
   });
 
@@ -72,7 +74,7 @@ describe("parking", () => {
 
   it("takes the announcement back if the look finds work, which is no wake-up from a sleep", () => {
     const thread = new FakeThread();
-    expect(thread.idle(thread.strategy("park"), after(1))).toBe("spinning");
+    expect(thread.idle(thread.strategy("park"), workAfter(1))).toBe("spinning");
     expect(thread.log).toEqual(["prepare", "retract"]);
   });
 
@@ -94,17 +96,40 @@ describe("parking", () => {
 });
 
 describe("adapting", () => {
-  it("parks at once where threads outnumber cores", () => {
+  it("tries a short spin where threads outnumber cores, and then long none", () => {
     const thread = new FakeThread();
     const strategy = thread.strategy("adaptive", 2, 3);
-    expect(thread.idle(strategy, never)).toBe("parked");
-    expect([thread.ns, strategy.spinNs]).toEqual([0, 0]);
+    expect([thread.idle(strategy, never), strategy.spinNs]).toEqual(["parked", 0]);
+    expect(thread.ns).toBeLessThan(2 * SPIN_NS_START);
+    const spun = thread.ns;
+    for (let i = 0; i < PARKS_PER_TRY; i++) expect(thread.idle(strategy, never)).toBe("parked");
+    expect(thread.ns).toBe(spun);
+    expect(strategy.spinNs).toBe(SPIN_NS_START);
+  });
+
+  it("goes on spinning there while it finds work that way", () => {
+    const thread = new FakeThread();
+    const strategy = thread.strategy("adaptive", 2, 65);
+    for (let i = 0; i < 100; i++) expect(thread.idle(strategy, workAfter(20))).toBe("spinning");
+    expect([thread.log, strategy.spinNs]).toEqual([[], SPIN_NS_START]);
+  });
+
+  it("parks when it loses its core while it spins, and spins again later", () => {
+    const thread = new FakeThread();
+    const strategy = thread.strategy("adaptive");
+    const preempted = (): boolean => {
+      thread.ns += PREEMPTED_NS;
+      return false;
+    };
+    expect([thread.idle(strategy, preempted), strategy.spinNs]).toEqual(["parked", 0]);
+    for (let i = 0; i < PARKS_PER_TRY; i++) thread.idle(strategy, never);
+    expect(strategy.spinNs).toBe(SPIN_NS_START);
   });
 
   it("spins for a bounded time, then parks", () => {
     const thread = new FakeThread();
     const strategy = thread.strategy("adaptive");
-    expect(thread.idle(strategy, after(20))).toBe("spinning");
+    expect(thread.idle(strategy, workAfter(20))).toBe("spinning");
     expect(strategy.spinNs).toBe(SPIN_NS_START);
     expect(thread.log).toEqual([]);
     expect(thread.idle(strategy, never)).toBe("parked");
