@@ -97,8 +97,8 @@ export function sensitivityRow(
 
 /** `re-arm latency, p50, under minimal on vtd: bounded against cache was more, is less`. */
 function flipText({ metric, place, a, b, before, after }: Flip): string {
-  const where = `under ${place.vmm} on ${place.topology}`;
-  return `${metric.title}, ${where}: ${b} against ${a} was ${opposite(before)}, is ${opposite(after)}`;
+  const where = `${metric.title}, under ${place.vmm} on ${place.topology}`;
+  return `${where}: ${b} against ${a} was ${opposite(before)}, is ${opposite(after)}`;
 }
 
 /** How the second of a pair compares with the first. */

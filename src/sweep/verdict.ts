@@ -51,13 +51,10 @@ function harmHeadline(places: readonly Place[]): string[] {
     [FAILED, "failed allocations, whatever the cause"],
     ["lost", "interrupts lost"],
   ];
-  const found = harms.map(([metric, words]): [string, Place[]] => {
-    const [first, ...others] = places[0]!.policies;
-    const where = places.filter((place) =>
-      others.some((policy) => ["less", "more"].includes(place.order(metric, policy, first!))),
-    );
-    return [words, where];
-  });
+  const found = harms.map(([metric, words]): [string, Place[]] => [
+    words,
+    places.filter((place) => differs(place, metric)),
+  ]);
   const none = found.filter(([, where]) => where.length === 0).map(([words]) => words);
   const some = found.filter(([, where]) => where.length > 0);
   if (places.every(allEqual)) return [];
@@ -65,6 +62,16 @@ function harmHeadline(places: readonly Place[]): string[] {
     ...some.map(([words, where]) => `They differ in ${words} under ${placesText(where, places)}.`),
     ...(none.length === 0 ? [] : [`Nowhere do they differ in ${listText(none)}.`]),
   ];
+}
+
+/** Some two policies can be told apart by a figure. */
+function differs(place: Place, metric: string): boolean {
+  return place.policies.some((a, i) =>
+    place.policies.slice(i + 1).some((b) => {
+      const order = place.order(metric, a, b);
+      return order === "less" || order === "more";
+    }),
+  );
 }
 
 /** Topologies and VMMs on which nothing differs, and why, where that is known. */

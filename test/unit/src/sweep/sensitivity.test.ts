@@ -1,0 +1,88 @@
+/** Which orders flip when a cost changes, on made-up runs and on a queue that makes them up. */
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../../../src/base/errors.ts";
+import { runGrid } from "../../../../src/sweep/compare.ts";
+import { placesOf } from "../../../../src/sweep/comparison.ts";
+import { gridCells, loadGridBase } from "../../../../src/sweep/grid.ts";
+import type { RunFigures, RunJob } from "../../../../src/sweep/job.ts";
+import { SerialQueue } from "../../../../src/sweep/job-queue.ts";
+import { parsePolicies } from "../../../../src/sweep/policies.ts";
+import { flipsOf, parseCostNames, runSensitivity } from "../../../../src/sweep/sensitivity.ts";
+import { parseTopologies } from "../../../../src/sweep/topologies.ts";
+import { parseVmms } from "../../../../src/sweep/vmms.ts";
+import { DEFAULT_COSTS } from "../../../../src/time/costs.ts";
+import { syntheticCell } from "../../../support/synthetic-cells.ts";
+
+const places = (cache: readonly number[], bounded: readonly number[]) =>
+  placesOf([
+    syntheticCell({ policy: "cache", figures: { rearmP50: cache } }),
+    syntheticCell({ policy: "bounded", figures: { rearmP50: bounded } }),
+  ]);
+
+describe("an order flips", () => {
+  it("from less to more, and from equal to either", () => {
+    const [flip, ...others] = flipsOf(places([1, 1, 1], [2, 2, 2]), places([3, 3, 3], [2, 2, 2]));
+    expect(flip).toMatchObject({ a: "cache", b: "bounded", before: "less", after: "more" });
+    expect(flip!.metric.key).toBe("rearmP50");
+    expect(others).toEqual([]);
+    expect(flipsOf(places([1, 1, 1], [1, 1, 1]), places([1, 1, 1], [2, 2, 2]))).toHaveLength(1);
+  });
+
+  it("not if it can only not be told any more, nor for trifles", () => {
+    expect(flipsOf(places([1, 1, 1], [2, 2, 2]), places([1, 3, 2], [2, 1, 3]))).toEqual([]);
+    const same = places([1000, 1000, 1000], [1000, 1000, 1000]);
+    expect(flipsOf(same, places([1000, 1000, 1000], [1001, 1001, 1001]))).toEqual([]);
+  });
+});
+
+describe("costs to vary", () => {
+  it("are those of a list, or all", () => {
+    expect(parseCostNames("irqFree,iecFlush")).toEqual(["irqFree", "iecFlush"]);
+    expect(parseCostNames(true)).toEqual(Object.keys(DEFAULT_COSTS));
+  });
+
+  it("have to be there", () => {
+    expect(() => parseCostNames("irqFre")).toThrow(UsageError);
+  });
+});
+
+/** Freeing costs bounded a re-arm; keeping costs cache a config access each. */
+async function madeUp({ scenario }: RunJob): Promise<RunFigures> {
+  const { irqFree, configAccess } = { ...DEFAULT_COSTS, ...scenario.costs };
+  const isCache = scenario.host.retention === "cache";
+  const rearmP50 = isCache ? 2 * configAccess : irqFree;
+  const figures = { ...syntheticCell({ policy: "p" }).runs[0]!.figures, rearmP50 };
+  return { ...syntheticCell({ policy: "p" }).runs[0]!, figures };
+}
+
+it("runs the grid with each cost halved and doubled, and tells what flips", async () => {
+  const cells = gridCells(loadGridBase("retention-pressure", []), {
+    policies: parsePolicies("cache,bounded"),
+    vmms: parseVmms("minimal"),
+    topologies: parseTopologies("vtd"),
+  });
+  const queue = new SerialQueue(madeUp);
+  const options = { seeds: [1, 2, 3, 4], jitterNs: 0, lateNs: 1, costs: {} };
+  const base = await runGrid(cells, queue, options);
+  const totals = new Set<number>();
+  const { rows, isInterrupted } = await runSensitivity(cells, base.cells, queue, {
+    ...options,
+    names: ["irqFree", "syscall"],
+    onProgress: (_, total) => totals.add(total),
+  });
+  expect(isInterrupted).toBe(false);
+  // 2 costs, 2 changes, 2 cells, 3 seeds.
+  expect([...totals]).toEqual([24]);
+  // 1500 against 1200: half of it is less, twice is more still.
+  expect(rows.map(({ cost, change, flips }) => [cost, change, flips])).toEqual([
+    ["irqFree", "halved", true],
+    ["irqFree", "doubled", false],
+    ["syscall", "halved", false],
+    ["syscall", "doubled", false],
+  ]);
+  expect(rows[0]!.verdict).toBe(
+    "1 of 11 orders change: re-arm latency, p50, under minimal on vtd: bounded against cache was " +
+      "more, is less",
+  );
+  expect(rows[1]!.verdict).toBe("all 11 orders stand");
+});
