@@ -1,11 +1,12 @@
 /** QEMU's abort on real worker threads: that guest is gone, by name, and nobody else notices. */
 import { expect, test } from "vitest";
+import type { RunResult } from "../../src/run/result.ts";
 import { runScenario } from "../../src/run/run.ts";
 import { scenarioFromData } from "../../src/scenario/loader.ts";
 
 const DURATION_MS_MAX = 16_000;
 
-async function run(durationMs: number) {
+async function run(durationMs: number): Promise<RunResult> {
   const workload = { arrivals: "fixed", rate: "1k/s", per: "device" };
   const timeline = [
     { at: "0ms", do: "boot" },
