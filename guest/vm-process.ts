@@ -55,6 +55,7 @@ export class VmProcess implements GuestMachine {
     const { name, timeline } = this.#plan.spec;
     const { scheduler, clock } = this.#env;
     const now = clock.now();
+    this.#interrupts.stages.fromNs = now + (this.#plan.warmupNs ?? 0);
     if (!timeline.some((entry) => entry.do === "boot")) this.#enqueue({ do: "boot" });
     this.#task = scheduler.spawn(`${name}.vcpu`, this.#run(), name);
     this.#timers = timeline.map((entry) =>
@@ -167,7 +168,8 @@ export class VmProcess implements GuestMachine {
   }
 
   report(): GuestReport {
-    const { tracer } = this.#env;
+    const { tracer, sleptUntil } = this.#env;
+    const { stages, watch } = this.#interrupts;
     const counters: Record<string, number> = {
       boots: this.#life.boots,
       spurious: this.#interrupts.spurious,
@@ -181,7 +183,9 @@ export class VmProcess implements GuestMachine {
     for (const [name, count] of Object.entries(this.#vm.counters())) counters[name] = count;
     return {
       name: this.#plan.spec.name,
-      latency: this.#interrupts.stages.toJSON(),
+      latency: stages.toJSON(),
+      ...(sleptUntil === undefined ? {} : { latencyByWake: stages.byWake() }),
+      ...(watch === null ? {} : { watch: watch.report() }),
       interrupts: this.#interrupts.delivered,
       counters,
       trace: tracer instanceof TraceRecorder ? tracer.events : [],

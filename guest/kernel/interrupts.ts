@@ -1,6 +1,7 @@
 /** The vCPUs' interrupt delivery: from the virtual APIC to the driver's handler and the EOI. */
 import { FATE, FateCounts } from "../../src/measure/fates.ts";
 import { StageRecorder } from "../../src/measure/stages.ts";
+import { LatencyWatch } from "../../src/measure/watch.ts";
 import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
 import type { GuestPort } from "../../src/shm/border.ts";
 import { NOT_SINGLE } from "../../src/shm/interrupt-queue.ts";
@@ -42,6 +43,7 @@ export class GuestInterrupts {
   readonly #kicked: boolean;
   readonly #taken: Int32Array;
   readonly #samples: LatencySamples;
+  readonly #watch: LatencyWatch | null;
   /** Rows of INTx: a request may bring no token, or several. */
   readonly #isLevel: Uint8Array;
   #accepting = false;
@@ -62,7 +64,16 @@ export class GuestInterrupts {
     this.#full = plan.stages === "full";
     this.#kicked = plan.spec.path === "userspace";
     this.#stages = new StageRecorder(this.#full);
-    this.#samples = new LatencySamples(port.log, this.#stages, port.shape.rows);
+    const { sleptUntil, onBreak = () => {} } = env;
+    const limitNs = plan.breakOnNs;
+    this.#watch = limitNs === undefined ? null : new LatencyWatch(limitNs, onBreak);
+    this.#samples = new LatencySamples(
+      port.log,
+      this.#stages,
+      port.shape.rows,
+      sleptUntil,
+      this.#watch,
+    );
     this.#isLevel = new Uint8Array(port.shape.rows);
     for (const { base } of plan.rows) this.#isLevel[base] = 1;
     this.#taken = new Int32Array(vm.vcpus * 256);
@@ -70,6 +81,11 @@ export class GuestInterrupts {
 
   get stages(): StageRecorder {
     return this.#stages;
+  }
+
+  /** The last samples up to one beyond the limit, if there is one. */
+  get watch(): LatencyWatch | null {
+    return this.#watch;
   }
 
   /** True while vCPUs take interrupts. */

@@ -1,5 +1,6 @@
 /** Pairs the host's time stamps with the times at which this guest's handlers ran. */
 import { MOMENTS, type StageRecorder } from "../../src/measure/stages.ts";
+import type { LatencyWatch } from "../../src/measure/watch.ts";
 import {
   LOG_HANDLER,
   LOG_RAISED,
@@ -23,6 +24,11 @@ export const STAMP_INJECTED = 1;
 export const STAMP_ISR = 2;
 const HOST_MOMENTS = 3;
 const GUEST_MOMENTS = 3;
+/** Of the guest's half: its moments, and when its thread had last woken from a sleep. */
+const GUEST_HALF = GUEST_MOMENTS + 1;
+const SLEPT_UNTIL = GUEST_MOMENTS;
+const RAISED = 0;
+const SIGNALLED = HOST_MOMENTS - 1;
 
 /**
  * The host logs a stamp right after it has published the interrupt, so either half may come first:
@@ -35,6 +41,8 @@ export class LatencySamples {
   readonly #log: StampLogReader;
   readonly #stages: StageRecorder;
   readonly #rows: number;
+  readonly #sleptUntil: Float64Array;
+  readonly #watch: LatencyWatch | null;
   readonly #take = (entry: Float64Array, at: number): void => this.#logged(entry, at);
   #unpaired = 0;
   readonly #moments = new Float64Array(MOMENTS.length);
@@ -44,24 +52,34 @@ export class LatencySamples {
   readonly #guestSequence: Float64Array;
   readonly #guestHalf: Float64Array;
 
-  constructor(log: StampLogReader, stages: StageRecorder, rows: number) {
+  /** `sleptUntil`: [0] is when the guest's thread last woke from a sleep (MachineEnv). */
+  constructor(
+    log: StampLogReader,
+    stages: StageRecorder,
+    rows: number,
+    sleptUntil: Float64Array = Float64Array.of(Number.NEGATIVE_INFINITY),
+    watch: LatencyWatch | null = null,
+  ) {
     this.#log = log;
     this.#stages = stages;
     this.#rows = rows;
+    this.#sleptUntil = sleptUntil;
+    this.#watch = watch;
     this.#hostSequence = new Float64Array(rows * WINDOW).fill(NONE);
     this.#hostHalf = new Float64Array(rows * WINDOW * HOST_MOMENTS);
     this.#guestSequence = new Float64Array(rows * WINDOW).fill(NONE);
-    this.#guestHalf = new Float64Array(rows * WINDOW * GUEST_MOMENTS);
+    this.#guestHalf = new Float64Array(rows * WINDOW * GUEST_HALF);
   }
 
   /** A handler ran for token `sequence` of `row`, at the times in `stamps`. Hot path. */
   ran(row: number, sequence: number): void {
     const place = row * WINDOW + (sequence & (WINDOW - 1));
-    const at = place * GUEST_MOMENTS;
+    const at = place * GUEST_HALF;
     const { stamps } = this;
     this.#guestHalf[at] = stamps[STAMP_WOKEN]!;
     this.#guestHalf[at + 1] = stamps[STAMP_INJECTED]!;
     this.#guestHalf[at + 2] = stamps[STAMP_ISR]!;
+    this.#guestHalf[at + SLEPT_UNTIL] = this.#sleptUntil[0]!;
     this.#guestSequence[place] = sequence;
     this.#unpaired++;
     if (this.#hostSequence[place] === sequence) this.#record(place);
@@ -93,15 +111,22 @@ export class LatencySamples {
   #record(place: number): void {
     const moments = this.#moments;
     const host = place * HOST_MOMENTS;
-    const guest = place * GUEST_MOMENTS;
+    const guest = place * GUEST_HALF;
     for (let i = 0; i < HOST_MOMENTS; i++) moments[i] = this.#hostHalf[host + i]!;
-    const signalled = moments[HOST_MOMENTS - 1]!;
+    const signalled = moments[SIGNALLED]!;
     // Signalled after the loop had looked at the clock: it noticed no earlier than that.
     moments[WOKEN] = Math.max(this.#guestHalf[guest]!, signalled);
     moments[INJECTED] = Math.max(this.#guestHalf[guest + 1]!, moments[WOKEN]!);
     moments[ISR] = this.#guestHalf[guest + 2]!;
+    const sequence = this.#hostSequence[place]!;
     this.#hostSequence[place] = NONE;
     this.#guestSequence[place] = NONE;
-    this.#stages.record(moments);
+    const watch = this.#watch;
+    if (watch?.hit === true) return;
+    const parked = signalled < this.#guestHalf[guest + SLEPT_UNTIL]!;
+    this.#stages.record(moments, parked);
+    if (watch !== null && moments[RAISED]! >= this.#stages.fromNs) {
+      watch.sample(Math.floor(place / WINDOW), sequence, moments, parked);
+    }
   }
 }

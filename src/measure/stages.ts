@@ -87,21 +87,24 @@ class Spans {
   }
 }
 
-/** Histograms of all stages, one recorder a guest; pages of counters are touched as values come. */
-export class StageRecorder {
+/** How the thread that took an interrupt was waiting when it was signalled. */
+export const WAKES = ["spinning", "parked"] as const;
+/** `spinning`: awake, looking or at work; `parked`: asleep in the kernel. */
+export type Wake = (typeof WAKES)[number];
+
+/** Histograms of all stages; pages of counters are touched as values come. */
+class Recording {
   readonly #histograms = new Map<string, LatencyHistogram>(
     STAGES.map((stage) => [stage, new LatencyHistogram()]),
   );
   readonly #signalled: Spans;
   readonly #posted: Spans;
 
-  /** `allStages` false: only `total` is kept. */
   constructor(allStages: boolean) {
     this.#signalled = new Spans(allStages ? SIGNALLED_SPANS : TOTAL_SPAN, this.#histograms);
     this.#posted = new Spans(allStages ? POSTED_SPANS : TOTAL_SPAN, this.#histograms);
   }
 
-  /** Records an interrupt; `moments` holds a time (ns) for each of `MOMENTS`. Hot path. */
   record(moments: Float64Array): void {
     if (moments[HANDLER] === NOT_HANDLED) this.#posted.record(moments);
     else this.#signalled.record(moments);
@@ -113,6 +116,45 @@ export class StageRecorder {
       if (histogram.count > 0) samples[stage] = histogram.toJSON();
     }
     return samples;
+  }
+}
+
+/** Histograms of a guest by stage; what found it parked and what did not are kept apart. */
+export class StageRecorder {
+  readonly #allStages: boolean;
+  readonly #spinning: Recording;
+  #parked: Recording | null = null;
+  /** Interrupts raised before this time (ns) are the warm-up's, and not recorded. */
+  fromNs = Number.NEGATIVE_INFINITY;
+  /** Samples of the warm-up. */
+  skipped = 0;
+
+  /** `allStages` false: only `total` is kept. */
+  constructor(allStages: boolean) {
+    this.#allStages = allStages;
+    this.#spinning = new Recording(allStages);
+  }
+
+  /** Records an interrupt; `moments` holds a time (ns) for each of `MOMENTS`. Hot path. */
+  record(moments: Float64Array, parked = false): void {
+    if (moments[RAISED]! < this.fromNs) this.skipped++;
+    else if (!parked) this.#spinning.record(moments);
+    else {
+      this.#parked ??= new Recording(this.#allStages);
+      this.#parked.record(moments);
+    }
+  }
+
+  /** All samples. */
+  toJSON(): StageSamples {
+    if (this.#parked === null) return this.#spinning.toJSON();
+    const { spinning, parked } = this.byWake();
+    const merged = mergeSamples([spinning, parked]);
+    return Object.fromEntries([...merged].map(([stage, sum]) => [stage, sum.toJSON()]));
+  }
+
+  byWake(): Readonly<Record<Wake, StageSamples>> {
+    return { spinning: this.#spinning.toJSON(), parked: this.#parked?.toJSON() ?? {} };
   }
 }
 

@@ -3,11 +3,18 @@ import { leakOf } from "../check/leaks.ts";
 import { runChecks } from "../check/run-checks.ts";
 import { referenceNs } from "../measure/calibration.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
-import { mergeSamples, type StageSamples, summariseStages } from "../measure/stages.ts";
+import {
+  mergeSamples,
+  type StageSamples,
+  summariseStages,
+  WAKES,
+  type Wake,
+} from "../measure/stages.ts";
 import { scenarioHash } from "../scenario/hash.ts";
 import { retentionText } from "../scenario/retention.ts";
 import type { GuestSpec, Scenario } from "../scenario/types.ts";
 import type { TraceEvent } from "../trace/trace.ts";
+import { breakResult } from "./break-result.ts";
 import type { PoolReport } from "./contract.ts";
 import type { GuestOutcome, RunOutcome } from "./outcome.ts";
 import { planGuests } from "./plan.ts";
@@ -18,6 +25,8 @@ import {
   RUN_SCHEMA,
   type RunResult,
   type TimelineItem,
+  type Utilisation,
+  type WakeLatency,
   type Warning,
 } from "./result.ts";
 import { retentionResult, retentionWarnings } from "./retention-result.ts";
@@ -57,6 +66,7 @@ export function assembleResult(
         retention: retentionText(scenario.host.retention),
         stages: scenario.run.stages,
         ...(outcome.engine === "threads" ? { wait: scenario.run.wait } : {}),
+        ...(outcome.cpus === undefined ? {} : { cpus: outcome.cpus.join(",") }),
       },
       machine,
     },
@@ -71,6 +81,8 @@ export function assembleResult(
     ioctls: outcome.host.ioctls,
     ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
     latency: latencyResult(scenario, outcome),
+    ...breakResult(scenario, outcome),
+    ...utilisation(outcome),
     checks,
     expectations: [],
     warnings: [
@@ -148,6 +160,7 @@ function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
       stages: summariseStages(mergeSamples([samples[i]!])),
     })),
     histograms: Object.fromEntries([...merged].map(([stage, sum]) => [stage, sum.toJSON()])),
+    ...latencyByWake(outcome),
     floor,
     ratio:
       reference === null || total === undefined
@@ -156,18 +169,40 @@ function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
   };
 }
 
+function latencyByWake({ engine, guests }: RunOutcome): { byWake?: Record<Wake, WakeLatency> } {
+  if (engine !== "threads") return {};
+  const of = (wake: Wake): WakeLatency => {
+    const merged = mergeSamples(
+      guests.map(({ report }) => (report?.latencyByWake?.[wake] ?? {}) as StageSamples),
+    );
+    const histograms = [...merged].map(([stage, sum]) => [stage, sum.toJSON()]);
+    return { stages: summariseStages(merged), histograms: Object.fromEntries(histograms) };
+  };
+  const [spinning, parked] = WAKES.map(of);
+  return { byWake: { spinning: spinning!, parked: parked! } };
+}
+
+function utilisation({ workers }: RunOutcome): { utilisation?: Utilisation } {
+  if (workers === undefined) return {};
+  const guests = workers.guests.filter((share) => share !== null);
+  const sum = guests.reduce((total, share) => total + share, 0);
+  const mean = guests.length === 0 ? null : sum / guests.length;
+  return { utilisation: { host: workers.host, guests: mean } };
+}
+
 function latencyWarnings(
-  { floor }: RunOutcome,
+  { floor, cpus }: RunOutcome,
   machine: MachineInfo | null,
   scenario: Scenario,
 ): Warning[] {
   if (floor === null || machine === null) return [];
   const warnings: Warning[] = [];
   const threads = scenario.guests.length + 1;
-  if (threads > machine.cpus) {
+  const cores = new Set(cpus).size || machine.cpus;
+  if (threads > cores) {
     warnings.push({
-      text: `${threads} busy threads share ${machine.cpus} cores: latencies include waits for one`,
-      advice: `measure latency with ${Math.max(1, machine.cpus - 1)} guest(s), or on more cores`,
+      text: `${threads} busy threads share ${cores} cores: latencies include waits for one`,
+      advice: `measure latency with ${Math.max(1, cores - 1)} guest(s), or on more cores`,
     });
   }
   const { spin = 0, park = 0 } = floor.wakeModes;

@@ -3,6 +3,8 @@ import type { Prng } from "../base/prng.ts";
 import type { HeldReport } from "../measure/held.ts";
 import type { IdleRelease, IdleSpansReport } from "../measure/idle-spans.ts";
 import type { DeviceRows } from "../measure/rows.ts";
+import type { Wake } from "../measure/stages.ts";
+import type { WatchReport } from "../measure/watch.ts";
 import type { DeviceSpec, GuestSpec, HostSpec } from "../scenario/types.ts";
 import type { GuestPort, HostPort } from "../shm/border.ts";
 import type { Clock } from "../time/clock.ts";
@@ -17,6 +19,13 @@ export interface MachineEnv {
   readonly scheduler: Scheduler;
   readonly costs: Costs;
   readonly tracer: Tracer;
+  /**
+   * [0]: when the thread of this machine last woke from a sleep, ns; what was signalled before that
+   * found it parked. Left out where there are no threads.
+   */
+  readonly sleptUntil?: Float64Array;
+  /** A latency was beyond the limit of `GuestPlan.breakOnNs`: the run is to end. Called once. */
+  readonly onBreak?: () => void;
   /** A named random stream of the run's seed. */
   random(name: string): Prng;
 }
@@ -30,6 +39,10 @@ export interface GuestPlan {
   readonly doorbells: readonly { readonly base: number; readonly count: number }[];
   /** Stamp every stage of delivery, or only raised and ISR. */
   readonly stages: "full" | "ends";
+  /** What is raised in the first so many ns is no latency sample; default: 0. */
+  readonly warmupNs?: number;
+  /** The first latency beyond this (ns) ends the run and keeps what came before it. */
+  readonly breakOnNs?: number;
 }
 
 /** Counters of the pool, sampled when they change; for the report. */
@@ -244,6 +257,10 @@ export interface LatencySamples {
 export interface GuestReport {
   readonly name: string;
   readonly latency: LatencySamples;
+  /** The same by how the guest's thread was waiting; left out where there are no threads. */
+  readonly latencyByWake?: Readonly<Record<Wake, LatencySamples>>;
+  /** The last samples up to one beyond the limit, if there is a limit. */
+  readonly watch?: WatchReport;
   readonly interrupts: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly trace: readonly TraceEvent[];

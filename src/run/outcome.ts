@@ -29,10 +29,33 @@ export interface RunOutcome {
   readonly warnings: readonly Warning[];
   /** The error that broke the run; what was counted until then need not add up. */
   readonly failure?: Error | null;
+  /** CPUs that the threads were pinned to. */
+  readonly cpus?: readonly number[];
+  readonly workers?: WorkersReport;
+}
+
+/** What the threads' loops have to tell. */
+export interface WorkersReport {
+  /** Share of its time in which a worker did not wait, 0 to 1; a guest's is null if it died. */
+  readonly host: number;
+  readonly guests: readonly (number | null)[];
+  /** Last sleeps of each worker in a traced run: begin, end, begin, end, ... ns. */
+  readonly sleeps: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A thread of this process; `id` is the kernel's number of it, null where that is unknown. */
+export interface ThreadInfo {
+  /** `host`, or the guest's. */
+  readonly name: string;
+  readonly id: number | null;
 }
 
 /** What an engine is told beside the scenario. */
 export interface EngineOptions {
+  /** CPUs for the threads: the first is the host's, guests get the others in turns. */
+  readonly cpus?: readonly number[] | undefined;
+  /** Told once, when all of them have been started: the host's first. */
+  readonly onThreads?: ((threads: readonly ThreadInfo[]) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: import("./result.ts").Progress) => void) | undefined;
 }

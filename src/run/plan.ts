@@ -2,7 +2,7 @@
 import { assert } from "../base/assert.ts";
 import { FateCounts } from "../measure/fates.ts";
 import { layoutRows, rowCount } from "../measure/rows.ts";
-import type { DeviceSpec, GuestSpec, Scenario } from "../scenario/types.ts";
+import type { DeviceSpec, GuestSpec, RunSpec, Scenario } from "../scenario/types.ts";
 import type { BorderShape } from "../shm/border.ts";
 import type { GuestPlan } from "./contract.ts";
 
@@ -15,13 +15,13 @@ const SPARE_EVENTFDS = 48;
 /** Each guest's plan, in the scenario's order. */
 export function planGuests(scenario: Scenario): GuestPlan[] {
   const byName = new Map(scenario.devices.map((device) => [device.name, device]));
-  return scenario.guests.map((spec) => planGuest(spec, byName, scenario.run.stages));
+  return scenario.guests.map((spec) => planGuest(spec, byName, scenario.run));
 }
 
 function planGuest(
   spec: GuestSpec,
   byName: ReadonlyMap<string, DeviceSpec>,
-  stages: "full" | "ends",
+  { stages, warmupNs, breakOnNs }: RunSpec,
 ): GuestPlan {
   const devices = spec.devices.map((name) => {
     const device = byName.get(name);
@@ -41,7 +41,15 @@ function planGuest(
     base += range.count;
     return range;
   });
-  return { spec, devices, rows, doorbells, stages };
+  return {
+    spec,
+    devices,
+    rows,
+    doorbells,
+    stages,
+    ...(warmupNs === undefined ? {} : { warmupNs }),
+    ...(breakOnNs === undefined ? {} : { breakOnNs }),
+  };
 }
 
 /**

@@ -7,6 +7,7 @@
 import type { Fate } from "../measure/fates.ts";
 import type { HistogramJson } from "../measure/histogram.ts";
 import type { IdleRelease } from "../measure/idle-spans.ts";
+import type { Wake } from "../measure/stages.ts";
 import type { AllocationFailure, FailureCounts, PoolReport } from "./contract.ts";
 
 export const RUN_SCHEMA = "vfio-cosim/run/1";
@@ -128,10 +129,53 @@ export interface LatencyResult {
   readonly guests: readonly { readonly name: string; readonly stages: readonly LatencyRow[] }[];
   /** What the rows of `stages` sum up, by stage. Left out by results of older versions. */
   readonly histograms?: Readonly<Record<string, HistogramJson>>;
+  /** Threads only; left out by results of older versions. */
+  readonly byWake?: Readonly<Record<Wake, WakeLatency>>;
   /** Null for the virtual engine, whose costs are a model. */
   readonly floor: FloorResult | null;
   /** `total` divided by the floor's reference; null without a floor or samples. */
   readonly ratio: { readonly p50: number; readonly p99: number } | null;
+}
+
+/** Samples of one way in which a guest's thread waited; the two are never mixed. */
+export interface WakeLatency {
+  readonly stages: readonly LatencyRow[];
+  readonly histograms: Readonly<Record<string, HistogramJson>>;
+}
+
+/** One trace event of host or guest. */
+export interface TraceLine {
+  /** Since the start of the run, ns. */
+  readonly at: number;
+  readonly actor: string;
+  readonly event: string;
+  readonly detail: string;
+}
+
+/** The interrupt that was slower than `run.breakOn` allows, and what came before it. */
+export interface BreakResult {
+  readonly limitNs: number;
+  readonly guest: string;
+  /** `nvme0 msix[1]`. */
+  readonly source: string;
+  /** The how-many-th of its source, from 0. */
+  readonly sequence: number;
+  readonly latencyNs: number;
+  /** Null in the virtual engine. */
+  readonly wake: Wake | null;
+  /** Since the start of the run. */
+  readonly raisedAt: number;
+  /** Where the time went, in order. */
+  readonly stages: readonly { readonly stage: string; readonly ns: number }[];
+  /** Host and guest merged in time, the last events up to its handler. */
+  readonly trace: readonly TraceLine[];
+}
+
+/** How busy the workers of a threads run were: shares of their time in which they did not wait. */
+export interface Utilisation {
+  readonly host: number;
+  /** Mean of the guests. */
+  readonly guests: number | null;
 }
 
 /** One observer beside the model and what it found. */
@@ -260,6 +304,10 @@ export interface RunResult {
   readonly ioctls: Readonly<Record<string, number>>;
   readonly ledger: LedgerResult;
   readonly latency: LatencyResult;
+  /** Only if the run ended for it. */
+  readonly broke?: BreakResult;
+  /** Threads only. */
+  readonly utilisation?: Utilisation;
   readonly checks: readonly CheckResult[];
   readonly expectations: readonly ExpectationResult[];
   readonly warnings: readonly Warning[];

@@ -7,7 +7,7 @@ import { expandRetention } from "./retention.ts";
 import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { expandTimeline } from "./timeline.ts";
-import type { DeviceSpec, GuestSpec, HostSpec, Scenario, WorkloadSpec } from "./types.ts";
+import type { DeviceSpec, GuestSpec, HostSpec, RunSpec, Scenario, WorkloadSpec } from "./types.ts";
 import { expandVmm } from "./vmm.ts";
 
 type Report = (issue: Issue) => void;
@@ -44,6 +44,8 @@ export function expandScenario(
     report({ path: ["duration"], message: "duration must be above zero" });
   if (document.run.limit <= 0)
     report({ path: ["run", "limit"], message: "limit must be above zero" });
+  if (document.run.warmup !== undefined && document.run.warmup >= document.duration)
+    report({ path: ["run", "warmup"], message: "the run is over before the warm-up is" });
   const subjects = {
     guests: guests.map(({ spec }) => spec.name),
     devices: devices.map(({ spec }) => spec.name),
@@ -58,13 +60,21 @@ export function expandScenario(
     devices: devices.map(({ spec }) => spec),
     guests: guests.map(({ spec }) => spec),
     duration: document.duration,
-    run: document.run,
+    run: expandRun(document),
     costs: Object.fromEntries(
       Object.entries(document.costs).filter((entry): entry is [string, number] => entry[1] != null),
     ),
     expect: document.expect,
   };
   return { scenario, issues };
+}
+
+function expandRun({ run: { warmup, breakOn, ...run } }: ScenarioDocument): RunSpec {
+  return {
+    ...run,
+    ...(warmup === undefined ? {} : { warmupNs: warmup }),
+    ...(breakOn === undefined ? {} : { breakOnNs: breakOn }),
+  };
 }
 
 /** Entries of a table: VT-d has one for the machine, AMD-Vi tables of 2^n up to 2048. */

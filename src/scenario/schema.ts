@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.ts";
 import { parseDurationNs, parseRatePerSecond } from "../base/units.ts";
 import { VCPUS_MAX } from "../shm/virtual-apic.ts";
 import { DEFAULT_COSTS } from "../time/costs.ts";
+import { parseBreakOn } from "./break-on.ts";
 import { retentionSchema } from "./retention.ts";
 import { vmmKeys } from "./vmm.ts";
 
@@ -243,6 +244,18 @@ const run = z.strictObject({
   limit: duration
     .prefault("60s")
     .meta({ description: "Wall-clock limit: the run ends there with a partial result." }),
+  warmup: duration
+    .optional()
+    .meta({ description: "What is raised before this time is no latency sample." }),
+  breakOn: z
+    .string()
+    .transform(parsed(parseBreakOn))
+    .optional()
+    .meta({
+      description:
+        'A limit such as "latency > 500us": the first interrupt beyond it ends the run, and the ' +
+        "trace of what came before it is kept.",
+    }),
 });
 
 const costNames = Object.keys(DEFAULT_COSTS) as (keyof typeof DEFAULT_COSTS)[];

@@ -1,7 +1,7 @@
 /** A validated scenario back as a file that loads to the same one. */
 import { stringify } from "yaml";
 import { retentionYaml } from "./retention.ts";
-import type { DeviceSpec, Scenario, WorkloadSpec } from "./types.ts";
+import type { DeviceSpec, RunSpec, Scenario, WorkloadSpec } from "./types.ts";
 
 /** Durations in nanoseconds and rates per second, so that nothing is rounded. */
 export function scenarioYaml(scenario: Scenario): string {
@@ -20,10 +20,19 @@ export function scenarioYaml(scenario: Scenario): string {
       })),
     })),
     duration: ns(duration),
-    run: { ...run, limit: ns(run.limit) },
+    run: runEntry(run),
     costs: Object.fromEntries(Object.entries(costs).map(([name, cost]) => [name, ns(cost)])),
   };
   return stringify(plain, { lineWidth: 100 });
+}
+
+function runEntry({ warmupNs, breakOnNs, limit, ...run }: RunSpec): object {
+  return {
+    ...run,
+    limit: ns(limit),
+    ...(warmupNs === undefined ? {} : { warmup: ns(warmupNs) }),
+    ...(breakOnNs === undefined ? {} : { breakOn: `latency > ${ns(breakOnNs)}` }),
+  };
 }
 
 function ns(value: number): string {

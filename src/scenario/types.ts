@@ -273,6 +273,10 @@ export interface RunSpec {
   readonly stages: "full" | "ends";
   /** Wall-clock limit, ns: the run ends with a partial result. */
   readonly limit: number;
+  /** What is raised in the first so many ns is no latency sample; default: 0. */
+  readonly warmupNs?: number;
+  /** The first latency beyond so many ns ends the run, which keeps what came before it. */
+  readonly breakOnNs?: number;
 }
 
 export interface Scenario {

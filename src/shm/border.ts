@@ -29,13 +29,14 @@ export interface BorderShape {
 }
 
 /** Words of the control area; each has its own cache line. */
-const CONTROL_LINES = 6;
+const CONTROL_LINES = 7;
 export const CONTROL_GUEST_EPOCH = 0;
 export const CONTROL_GUEST_PARKED = 16;
 export const CONTROL_HOST_PARKED = 32;
 export const CONTROL_STOP = 48;
 export const CONTROL_HEARTBEAT = 64;
 export const CONTROL_INTERRUPTS = 80;
+const CONTROL_BREAK = 96;
 
 interface BorderAreas {
   readonly memory: SharedArrayBuffer;
@@ -227,6 +228,16 @@ export function guestFatesOf(memory: SharedArrayBuffer, shape: BorderShape): Flo
 /** Interrupts the guest says its ISRs have taken so far (modulo 2^32). */
 export function interruptsOf(memory: SharedArrayBuffer): number {
   return Atomics.load(new Int32Array(memory), CONTROL_INTERRUPTS) >>> 0;
+}
+
+/** Guest: asks main to end the run, since a latency was beyond the limit. */
+export function publishBreak(port: GuestPort): void {
+  Atomics.store(port.control, CONTROL_BREAK, 1);
+}
+
+/** Main: the guest asks for it. */
+export function breakOf(memory: SharedArrayBuffer): boolean {
+  return Atomics.load(new Int32Array(memory), CONTROL_BREAK) !== 0;
 }
 
 /**

@@ -55,7 +55,16 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Node's modules and the places (path prefixes) that may import them. */
 export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
-  "node:fs": ["src/scenario/library.ts", "src/report/", "src/cli/", "src/conform/"],
+  // A thread's own number is a link in /proc.
+  "node:fs": [
+    "src/scenario/library.ts",
+    "src/report/",
+    "src/cli/",
+    "src/conform/",
+    "src/run/threads/thread-id.ts",
+  ],
+  // Node has no sched_setaffinity(2): taskset(1) does it.
+  "node:child_process": ["src/run/threads/pin.ts"],
   "node:fs/promises": ["src/cli/", "src/conform/"],
   "node:path": ["src/scenario/", "src/report/", "src/cli/", "src/conform/"],
   // A scenario names its own policy's file by path, an import by URL.

@@ -50,9 +50,16 @@ export interface LoopReport {
   readonly spinning: number;
   readonly parked: number;
   readonly timeouts: number;
+  /** How long it has run, and how much of that it waited, ns. */
+  readonly runNs: number;
+  readonly idleNs: number;
+  /** Its last sleeps, if the run is traced: begin, end, begin, end, ... ns. */
+  readonly sleeps: readonly number[];
 }
 
 interface WorkerApi {
+  /** The kernel's number of this thread (gettid); null where it cannot be known. */
+  threadId(): Promise<number | null>;
   /** Median round trip of each stretch, timed by the ping side, ns. */
   probe(request: ProbeRequest): Promise<Float64Array>;
   clockCost(): Promise<number>;

@@ -22,8 +22,13 @@ export interface Ending {
   readonly host: HostReport;
   readonly poolAfter: PoolReport | null;
   readonly guests: readonly GuestOutcome[];
-  readonly loops: readonly LoopReport[];
+  readonly loops: readonly NamedLoop[];
   readonly warnings: readonly Warning[];
+}
+
+/** A worker's loop: `host`, or the guest's name. */
+export interface NamedLoop extends LoopReport {
+  readonly actor: string;
 }
 
 interface EndingOptions {
@@ -67,16 +72,16 @@ export async function endRun({ crew, clock, stop, hurry }: EndingOptions): Promi
   });
   await rest([hostBusy], false);
   await eachAlive(crew, (guest) => crew.ask(guest, (api) => api.settle()));
-  const loops: LoopReport[] = [];
+  const loops: NamedLoop[] = [];
   const guests = await collectGuests(crew, loops);
   await host.call((api) => api.settle());
-  const { report } = await host.call((api) => api.collect());
+  const { report, loop } = await host.call((api) => api.collect());
+  loops.push({ ...loop, actor: "host" });
 
   const open = crew.guests.filter(({ dead }) => dead === null);
   await Promise.all(open.map(({ index }) => host.call((api) => api.exit(index, "end of run"))));
   await rest([hostBusy], false);
   const after = await host.call((api) => api.collect());
-  loops.push(after.loop);
   await host.call((api) => api.stop());
   await crew.hostLoop;
   return { host: report, poolAfter: after.report.pool, guests, loops, warnings };
@@ -84,10 +89,10 @@ export async function endRun({ crew, clock, stop, hurry }: EndingOptions): Promi
 
 /** What can be had of a run whose loops never began (nothing was opened), or that broke. */
 export async function salvage(crew: Crew, broken: boolean): Promise<Ending> {
-  const loops: LoopReport[] = [];
+  const loops: NamedLoop[] = [];
   const guests = await collectGuests(crew, loops);
   const { report, loop } = await crew.host.call((api) => api.collect());
-  loops.push(loop);
+  loops.push({ ...loop, actor: "host" });
   return { host: report, poolAfter: broken ? null : report.pool, guests, loops, warnings: [] };
 }
 
@@ -124,13 +129,13 @@ function overloaded(ms: number): Warning {
 }
 
 /** Every guest's report, if there is a worker that can give it; its counts outlive it. */
-async function collectGuests(crew: Crew, loops: LoopReport[]): Promise<GuestOutcome[]> {
+async function collectGuests(crew: Crew, loops: NamedLoop[]): Promise<GuestOutcome[]> {
   const reports = new Map<ThreadGuest, GuestReport>();
   await inTurns(crew.guests, async (guest) => {
     if (!guest.ready || guest.worker.dead !== null) return;
     const answer = await crew.ask(guest, (api) => api.collect());
     if (answer === null) return;
-    loops.push(answer.loop);
+    loops.push({ ...answer.loop, actor: guest.plan.spec.name });
     reports.set(guest, answer.report);
   });
   return crew.borders.map(({ memory, shape }, index) => {

@@ -1,18 +1,22 @@
 /** The threads engine: one host worker, one worker a guest, wall clock, real concurrency. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Floor, WakeCounts } from "../../measure/calibration.ts";
+import { breakOnText } from "../../scenario/break-on.ts";
 import type { Scenario } from "../../scenario/types.ts";
-import { interruptsOf } from "../../shm/border.ts";
+import { breakOf, interruptsOf } from "../../shm/border.ts";
 import { WallClock } from "../../time/wall-clock.ts";
-import type { EngineOptions, RunOutcome } from "../outcome.ts";
-import type { FloorResult } from "../result.ts";
+import type { EngineOptions, RunOutcome, WorkersReport } from "../outcome.ts";
+import type { FloorResult, Warning } from "../result.ts";
 import type { LoopReport } from "./api.ts";
 import { floorResult, floorWarnings, measureFloor } from "./calibrate.ts";
 import { Crew, type ThreadGuest, type WorkerUrls } from "./crew.ts";
-import { type Ending, endRun, salvage } from "./ending.ts";
+import { type Ending, endRun, type NamedLoop, salvage } from "./ending.ts";
+import { pinThreads } from "./pin.ts";
 import { StopRequest } from "./stop-request.ts";
 
 const PROGRESS_MS = 200;
+/** The same where a guest may ask for the end. */
+const BREAK_MS = 5;
 
 /** The floor before the run, and the guest it was measured with. */
 interface Calibration {
@@ -52,6 +56,7 @@ export class ThreadsRun {
     if (this.#interrupted) onAbort();
     try {
       await this.#crew.start();
+      const pinned = await this.#pin();
       const before = await this.#calibrate();
       const startNs = this.#clock.now();
       const played = this.#stop.reason === null;
@@ -62,7 +67,8 @@ export class ThreadsRun {
       const durationNs = this.#clock.now() - startNs;
       const ending = await this.#end(played);
       const floor = await this.#floor(before, ending.loops);
-      const warnings = [...ending.warnings, ...floorWarnings(floor, played)];
+      const warnings = [...pinned, ...ending.warnings, ...floorWarnings(floor, played)];
+      const { cpus } = this.#options;
       const { host, poolAfter, guests } = ending;
       return {
         engine: "threads",
@@ -75,6 +81,8 @@ export class ThreadsRun {
         partial: this.#stop.reason ?? this.#loss(),
         warnings,
         failure: this.#stop.failure,
+        workers: workersReport(this.guests, ending.loops),
+        ...(cpus !== undefined && pinned.length === 0 ? { cpus } : {}),
       };
     } catch (error) {
       throw this.#stop.failure ?? error;
@@ -82,6 +90,20 @@ export class ThreadsRun {
       signal?.removeEventListener("abort", onAbort);
       await this.#crew.end();
     }
+  }
+
+  /** Threads go to their CPUs before anything is measured on them. */
+  async #pin(): Promise<Warning[]> {
+    const { cpus, onThreads } = this.#options;
+    if (cpus === undefined && onThreads === undefined) return [];
+    const { host, alive } = { host: this.#crew.host, alive: this.#crew.alive() };
+    const threads = [{ name: "host", id: await host.call((api) => api.threadId()) }];
+    for (const guest of alive) {
+      const id = await this.#crew.ask(guest, (api) => api.threadId());
+      threads.push({ name: guest.plan.spec.name, id });
+    }
+    onThreads?.(threads);
+    return cpus === undefined ? [] : await pinThreads(threads, cpus);
   }
 
   /** Null if the run is to stop, or if no guest can take part. */
@@ -137,9 +159,21 @@ export class ThreadsRun {
       const nowNs = this.#clock.now();
       this.#tellProgress(nowNs - startNs);
       if (nowNs >= endNs || this.#stop.reason !== null) break;
-      await this.#sleepOrStop(Math.min((endNs - nowNs) / 1e6, PROGRESS_MS));
+      this.#lookForBreak();
+      const pauseMs = run.breakOnNs === undefined ? PROGRESS_MS : BREAK_MS;
+      await this.#sleepOrStop(Math.min((endNs - nowNs) / 1e6, pauseMs));
     }
+    this.#lookForBreak();
     if (duration > run.limit) this.#stop.make("wall-clock limit");
+  }
+
+  #lookForBreak(): void {
+    const { breakOnNs } = this.#scenario.run;
+    if (breakOnNs === undefined) return;
+    const guest = this.guests.find(({ border }) => breakOf(border.memory));
+    if (guest !== undefined) {
+      this.#stop.make(`${breakOnText(breakOnNs)} in ${guest.plan.spec.name}`);
+    }
   }
 
   async #sleepOrStop(ms: number): Promise<void> {
@@ -193,6 +227,20 @@ export class ThreadsRun {
     const lost = this.guests.find(({ worker }) => worker.dead !== null);
     return lost === undefined ? null : `guest ${lost.worker.name} died: ${lost.worker.dead}`;
   }
+}
+
+function workersReport(guests: readonly ThreadGuest[], loops: readonly NamedLoop[]): WorkersReport {
+  const byName = new Map(loops.map((loop) => [loop.actor, loop]));
+  const busy = (name: string): number | null => {
+    const loop = byName.get(name);
+    if (loop === undefined || loop.runNs <= 0) return null;
+    return Math.min(1, Math.max(0, 1 - loop.idleNs / loop.runNs));
+  };
+  return {
+    host: busy("host") ?? 0,
+    guests: guests.map(({ plan }) => busy(plan.spec.name)),
+    sleeps: Object.fromEntries(loops.map(({ actor, sleeps }) => [actor, sleeps])),
+  };
 }
 
 function wakeCounts(loops: readonly LoopReport[]): WakeCounts {

@@ -8,6 +8,7 @@ import {
   controlWord,
   type GuestPort,
   guestPort,
+  publishBreak,
 } from "../../shm/border.ts";
 import { Attention, FutexWaker, Parker } from "../../shm/waker.ts";
 import { Scheduler } from "../../time/scheduler.ts";
@@ -18,6 +19,8 @@ import type { GuestWorkerApi } from "./api.ts";
 import { type LoopBody, WorkerLoop } from "./loop.ts";
 import { clockCost, probe } from "./probe.ts";
 import { waitStrategy } from "./strategy.ts";
+import { threadId } from "./thread-id.ts";
+import { WakeNotes } from "./wake-notes.ts";
 
 class GuestBody implements LoopBody {
   readonly #machine: GuestMachine;
@@ -95,6 +98,9 @@ export function guestWorkerApi(createGuest: CreateGuest): GuestWorkerApi {
     return { machine, loop };
   };
   return {
+    async threadId() {
+      return threadId();
+    },
     async setUp(setUp) {
       const scheduler = new Scheduler(clock);
       const { scenario, plan, border } = setUp;
@@ -105,13 +111,16 @@ export function guestWorkerApi(createGuest: CreateGuest): GuestWorkerApi {
         border.shape,
         (areas) => new FutexWaker(controlWord(areas, CONTROL_HOST_PARKED), epoch),
       );
-      machine = createGuest(env, plan, port);
+      const notes = new WakeNotes(plan.breakOnNs !== undefined);
+      const wired = { ...env, sleptUntil: notes.sleptUntil, onBreak: () => publishBreak(port) };
+      machine = createGuest(wired, plan, port);
       loop = new WorkerLoop(
         new GuestBody(machine, port),
         scheduler,
         waitStrategy(scenario.run.wait, setUp.threads, clock),
         new VcpuParker(port),
         new Attention(controlWord(port, CONTROL_STOP)),
+        notes,
       );
     },
     async probe(request) {

@@ -18,6 +18,8 @@ import type { HostSetUp, HostWorkerApi } from "./api.ts";
 import { type LoopBody, WorkerLoop } from "./loop.ts";
 import { clockCost, probe } from "./probe.ts";
 import { waitStrategy } from "./strategy.ts";
+import { threadId } from "./thread-id.ts";
+import { WakeNotes } from "./wake-notes.ts";
 
 /** A timer due within this time is work under way: a command in service, a call that steps. */
 const SOON_NS = 1_000_000;
@@ -71,6 +73,9 @@ export function hostWorkerApi(createHost: CreateHost): HostWorkerApi {
     return parts;
   };
   return {
+    async threadId() {
+      return threadId();
+    },
     async setUp(setUp) {
       const env = machineEnv({ ...setUp.scenario, costs: wallCosts() }, "host", clock, scheduler);
       const { host, devices } = setUp.scenario;
@@ -87,6 +92,7 @@ export function hostWorkerApi(createHost: CreateHost): HostWorkerApi {
         waitStrategy(setUp.scenario.run.wait, ports.length + 1, clock),
         new Parker(epoch, flags),
         new Attention({ words: new Int32Array(setUp.host.attention), index: 0 }),
+        new WakeNotes(setUp.scenario.run.breakOnNs !== undefined),
       );
       parts = { machine, body, loop };
     },

@@ -4,6 +4,7 @@ import type { WaitStrategy } from "../../shm/wait-strategy.ts";
 import type { Attention, Parker } from "../../shm/waker.ts";
 import type { Scheduler } from "../../time/scheduler.ts";
 import type { LoopReport } from "./api.ts";
+import { WakeNotes } from "./wake-notes.ts";
 
 /** Longest stay in the loop before the worker looks at its messages. */
 const SLICE_NS = 1_000_000_000;
@@ -29,6 +30,7 @@ export class WorkerLoop {
   readonly #strategy: WaitStrategy;
   readonly #parker: Parker;
   readonly #attention: Attention;
+  readonly #notes: WakeNotes;
   readonly #hasWork: () => boolean;
   readonly #glance: () => boolean;
   /** The last wait ended at once because there was work, and no turn has done any since. */
@@ -38,6 +40,8 @@ export class WorkerLoop {
   #spinning = 0;
   #parked = 0;
   #timeouts = 0;
+  #startNs = 0;
+  #runNs = 0;
 
   constructor(
     body: LoopBody,
@@ -45,12 +49,14 @@ export class WorkerLoop {
     strategy: WaitStrategy,
     parker: Parker,
     attention: Attention,
+    notes = new WakeNotes(false),
   ) {
     this.#body = body;
     this.#scheduler = scheduler;
     this.#strategy = strategy;
     this.#parker = parker;
     this.#attention = attention;
+    this.#notes = notes;
     this.#hasWork = () => body.hasWork() || attention.raised();
     this.#glance = () => body.glance() || attention.glance();
   }
@@ -64,8 +70,11 @@ export class WorkerLoop {
    * the attention word before it sends one; the slice is the backstop for everything else.
    */
   async run(): Promise<void> {
+    const { clock } = this.#scheduler;
+    this.#startNs = clock.now();
     while (!this.#stopping && this.#body.alive()) {
       this.#slice();
+      this.#runNs = clock.now() - this.#startNs;
       await setImmediate();
       // A message that arrives during one turn of the event loop is handled in the next.
       if (this.#attention.take()) await setImmediate();
@@ -78,6 +87,9 @@ export class WorkerLoop {
       spinning: this.#spinning,
       parked: this.#parked,
       timeouts: this.#timeouts,
+      runNs: this.#runNs,
+      idleNs: this.#notes.idleNs,
+      sleeps: this.#notes.sleeps(),
     };
   }
 
@@ -90,7 +102,9 @@ export class WorkerLoop {
       if (did > 0 && turn % TURNS_PER_LOOK !== 0) continue;
       const now = clock.now();
       if (now >= end) return;
-      if (did === 0) this.#idle(Math.min(end, this.#body.nextAt(), this.#scheduler.nextAt()) - now);
+      if (did > 0) continue;
+      this.#notes.begin(now);
+      this.#idle(Math.min(end, this.#body.nextAt(), this.#scheduler.nextAt()) - now);
     }
   }
 
@@ -114,6 +128,9 @@ export class WorkerLoop {
     if (mode === "spinning") this.#spinning++;
     else if (mode === "parked") this.#parked++;
     else this.#timeouts++;
+    const slept = mode === "parked" || (mode === "timeout" && this.#strategy.kind !== "spin");
+    if (slept) this.#notes.slept(this.#scheduler.clock);
+    else this.#notes.spun(this.#scheduler.clock);
   }
 
   /**
@@ -130,5 +147,6 @@ export class WorkerLoop {
     }
     if (this.#parker.sleep(epoch, ms) === "timed-out") this.#timeouts++;
     else this.#parked++;
+    this.#notes.slept(this.#scheduler.clock);
   }
 }

@@ -1,6 +1,7 @@
 /** The virtual engine: host and all guests in one thread, on a discrete-event clock with a seed. */
 import { setImmediate } from "node:timers/promises";
 import { Prng } from "../../base/prng.ts";
+import { breakOnText } from "../../scenario/break-on.ts";
 import type { Scenario } from "../../scenario/types.ts";
 import { createBorder, guestPort, hostPort } from "../../shm/border.ts";
 import type { Waker } from "../../shm/waker.ts";
@@ -71,6 +72,9 @@ class VirtualRun {
   readonly host: HostMachine;
   readonly guests: VirtualGuest[] = [];
   readonly #hostPolled: Polled;
+  /** Why the run is to end: a latency was beyond the limit. */
+  broken: string | null = null;
+  #ending = false;
 
   constructor(scenario: Scenario, createHost: CreateHost, createGuest: CreateGuest) {
     this.#scenario = scenario;
@@ -90,7 +94,10 @@ class VirtualRun {
         hostPort(memory, shape, () => polled),
       );
       const port = guestPort(memory, shape, () => this.#hostPolled);
-      const guestEnv = machineEnv(scenario, plan.spec.name, this.clock, this.scheduler);
+      const guestEnv = {
+        ...machineEnv(scenario, plan.spec.name, this.clock, this.scheduler),
+        onBreak: () => this.#break(plan.spec.name),
+      };
       const guest = {
         machine: createGuest(guestEnv, plan, port),
         fates: port.guestFates,
@@ -99,6 +106,10 @@ class VirtualRun {
       polled.poll = () => this.#pollGuest(index);
       this.guests.push(guest);
     }
+  }
+
+  #break(guest: string): void {
+    this.broken ??= `${breakOnText(this.#scenario.run.breakOnNs!)} in ${guest}`;
   }
 
   start(): void {
@@ -128,9 +139,10 @@ class VirtualRun {
     this.#hostPolled.wake();
   }
 
-  /** Runs events up to `untilNs`; false if there are none left before it. */
+  /** Runs events up to `untilNs`; false if there are none left before it, or the run is broken. */
   advance(untilNs: number, events: number): boolean {
     for (let i = 0; i < events; i++) {
+      if (this.broken !== null && !this.#ending) return false;
       if (!this.scheduler.runNext(untilNs)) return false;
       for (let guest = 0; guest < this.guests.length; guest++) this.#noticeDeath(guest);
     }
@@ -162,6 +174,7 @@ class VirtualRun {
     // Nothing happens any more, but what is held is held until the end.
     if (partial === null && this.clock.now() < duration) this.clock.advanceTo(duration);
     const durationNs = Math.min(this.clock.now(), duration);
+    this.#ending = true;
     this.quiesce();
     this.rest();
     for (const { machine, dead } of this.guests) if (dead === null) machine.settle();
@@ -217,5 +230,5 @@ export async function runVirtual(
       }),
     });
   }
-  return run.finish(partial);
+  return run.finish(partial ?? run.broken);
 }
