@@ -33,6 +33,11 @@ export const SPIN_NS_START = 10_000;
 const LOOKS_PER_CLOCK = 16;
 /** Time between two looks at the clock in which the thread was not on its core. */
 export const PREEMPTED_NS = 50_000;
+/**
+ * A sleep that ends with its time ends late: by the timer's slack (prctl(2), PR_SET_TIMERSLACK: 50
+ * us) and a wake-up. A device that is due would be late by it, so the sleep ends so much earlier.
+ */
+export const ALARM_LEAD_NS = 100_000;
 /** Waits that only park after spinning was of no use; then it is tried again, once. */
 export const PARKS_PER_TRY = 64;
 
@@ -93,9 +98,13 @@ export class WaitStrategy {
     }
     const spin = this.#spin(glance, start, Math.min(end, start + this.#spinNs), true);
     if (spin === "found") return "spinning";
-    const left = end - this.#clock.now();
-    if (left <= 0) return "timeout";
-    const mode = sleep(parker, hasWork, left / 1e6);
+    const now = this.#clock.now();
+    if (now >= end) return "timeout";
+    const lead = this.#crowded || spin === "preempted" ? 0 : ALARM_LEAD_NS;
+    if (end - now <= lead) {
+      return this.#spin(glance, now, end, true) === "found" ? "spinning" : "timeout";
+    }
+    const mode = sleep(parker, hasWork, (end - now - lead) / 1e6);
     if (this.#crowded || spin === "preempted") this.#parksLeft = PARKS_PER_TRY;
     else this.#learn(mode, this.#clock.now() - start);
     return mode;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  ALARM_LEAD_NS,
   PARKS_PER_TRY,
   PREEMPTED_NS,
   SPIN_NS_MAX,
@@ -112,6 +113,27 @@ describe("adapting", () => {
     const strategy = thread.strategy("adaptive", 2, 65);
     for (let i = 0; i < 100; i++) expect(thread.idle(strategy, workAfter(20))).toBe("spinning");
     expect([thread.log, strategy.spinNs]).toEqual([[], SPIN_NS_START]);
+  });
+
+  it("sleeps until shortly before its time, which sleeps overrun, and spins for the rest", () => {
+    const thread = new FakeThread();
+    thread.outcome = "timed-out";
+    const strategy = thread.strategy("adaptive");
+    expect(thread.idle(strategy, never, 1)).toBe("timeout");
+    expect(thread.ns).toBeGreaterThanOrEqual(1e6 - ALARM_LEAD_NS - 1);
+    expect(thread.ns).toBeLessThan(1e6);
+    expect(thread.log).toEqual(["prepare", "sleep 7"]);
+    const leftNs = 1e6 - thread.ns;
+    expect(thread.idle(strategy, never, leftNs / 1e6)).toBe("timeout");
+    expect(thread.log).toEqual(["prepare", "sleep 7"]);
+    expect(thread.ns).toBeGreaterThanOrEqual(1e6);
+  });
+
+  it("leaves that to the timer where threads outnumber cores", () => {
+    const thread = new FakeThread();
+    thread.outcome = "timed-out";
+    expect(thread.idle(thread.strategy("adaptive", 2, 3), never, 1)).toBe("timeout");
+    expect(thread.ns).toBeGreaterThanOrEqual(1e6);
   });
 
   it("parks when it loses its core while it spins, and spins again later", () => {
