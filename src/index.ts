@@ -88,3 +88,23 @@ export type {
   TimelineEntry,
   WorkloadSpec,
 } from "./scenario/types.ts";
+export {
+  type ComparisonOptions,
+  comparePolicies,
+  type PolicyComparison,
+} from "./sweep/compare-policies.ts";
+export { loadGridBase } from "./sweep/grid.ts";
+export { type RunFigures, type RunJob, runJob } from "./sweep/job.ts";
+export {
+  type JobOptions,
+  type JobOutcome,
+  type JobQueue,
+  SerialQueue,
+} from "./sweep/job-queue.ts";
+export { type Param, parseParam } from "./sweep/params.ts";
+export { parsePolicies } from "./sweep/policies.ts";
+export { runSweep, type Sweep, type SweepOptions, type SweepResult } from "./sweep/sweep.ts";
+export { comparisonPage } from "./sweep/text.ts";
+export { ThreadQueue } from "./sweep/thread-queue.ts";
+export { parseTopologies } from "./sweep/topologies.ts";
+export { parseVmms } from "./sweep/vmms.ts";

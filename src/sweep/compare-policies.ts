@@ -79,6 +79,9 @@ export async function comparePolicies(
       scenarioHash: scenarioHash(scenario),
       jitterNs,
       lateNs,
+      ...Object.fromEntries(
+        Object.entries(aboutOf(options)).map(([name, about]) => [`topology ${name}`, about]),
+      ),
       ...(Object.keys(costs).length === 0 ? {} : { costs: JSON.stringify(costs) }),
     },
   });

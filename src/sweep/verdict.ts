@@ -37,6 +37,7 @@ function headline(places: readonly Place[], seeds: number): string {
   }
   const others = places.filter((place) => !equal.includes(place));
   const where = placesText(others, places);
+  if (places.length === 1) return `Policies differ under ${where}.`;
   if (equal.length === 0) return `Policies differ in all ${total} of VMM and topology.`;
   return (
     `Policies differ in ${others.length} of ${total} of VMM and topology: under ${where}. ` +

@@ -66,7 +66,8 @@ export function placesText(places: readonly PlaceName[], all: readonly PlaceName
     groups.set(on.join("\n"), group);
   }
   const part = (group: { readonly vmms: readonly string[]; readonly on: readonly string[] }) => {
-    const who = group.vmms.length === vmms.length ? "every VMM" : listText(group.vmms);
+    const isAll = group.vmms.length === vmms.length && vmms.length > 1;
+    const who = isAll ? "every VMM" : listText(group.vmms);
     const isEvery = group.on.length === topologies.length && topologies.length > 1;
     return `${who} on ${isEvery ? "every topology" : listText(group.on)}`;
   };

@@ -24,7 +24,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // A comparison of policies is handed to reports as their PolicyMatrix, and has a page of its own.
   sweep: [...CORE, "scenario", "run", "check", "report"],
   cli: ["base", "time", "measure", "scenario", "run", "report", "conform", "explore", "sweep"],
-  index: ["base", "measure", "scenario", "run", "report"],
+  index: ["base", "measure", "scenario", "run", "report", "sweep"],
   host: [...CORE],
   guest: [...CORE],
   // host/worker.ts and guest/worker.ts: shells that put a side on a thread.

@@ -1,4 +1,4 @@
-/** compare-policies on real runs: where policies have to differ, where not, and the command itself. */
+/** compare-policies on real runs: where policies have to differ, where not; the command. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -210,10 +210,8 @@ duration: 300ms
 
   it("reports a policy of one's own that breaks for its cells, and keeps the others", async () => {
     const own = join(directory, "broken.js");
-    writeFileSync(
-      own,
-      `export const policy = { name: "broken", freesAfterTeardown() { throw new Error("oh no"); } };\n`,
-    );
+    const broken = 'freesAfterTeardown() { throw new Error("oh no"); }';
+    writeFileSync(own, `export const policy = { name: "broken", ${broken} };\n`);
     const io = new TestIo();
     const flags = ["--policies", `cache,${own}`, "--seeds", "1"];
     expect(await runCli(command(...flags), io)).not.toBe(0);

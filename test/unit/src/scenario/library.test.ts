@@ -24,6 +24,7 @@ describe("the library", () => {
       "nvme-irqfd",
       "nvme-reboot",
       "nvme-userspace",
+      "retention-pressure",
       "stress-64",
     ]);
   });

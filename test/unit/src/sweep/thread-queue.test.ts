@@ -1,4 +1,4 @@
-/** Jobs on worker threads: errors keep their class, a dead thread loses one job, Ctrl-C ends all. */
+/** Jobs on threads: errors keep their class, a dead thread loses one job, Ctrl-C ends all. */
 import { afterAll, describe, expect, it } from "vitest";
 import { ThreadQueue } from "../../../../src/sweep/thread-queue.ts";
 import type { QueueJob } from "../../../support/queue-worker.ts";

@@ -41,9 +41,7 @@ describe("a verdict", () => {
       { policy: "free-on-unset", figures: FAST },
       { policy: "free-on-teardown", figures: SLOW },
     ]);
-    expect(words).toContain(
-      "Equal, in every figure: cache = free-on-unset under every VMM on vtd.",
-    );
+    expect(words).toContain("Equal, in every figure: cache = free-on-unset under qemu on vtd.");
     expect(words.join("\n")).not.toContain("= free-on-teardown");
   });
 
@@ -73,12 +71,12 @@ describe("a verdict", () => {
       },
     ]);
     expect(words).toContain(
-      "Under qemu on vtd idle irqs made allocations of others fail: 4 with cache (late pays), none " +
-        "with free-on-unset. Whatever the cause, there failed 6 with free-on-unset (nic0, nic1), 4 " +
-        "with cache (late).",
+      "Under qemu on vtd idle irqs made allocations of others fail: 4 with cache (late pays), " +
+        "none with free-on-unset. Whatever the cause, there failed 6 with free-on-unset (nic0, " +
+        "nic1), 4 with cache (late).",
     );
     expect(words).toContain(
-      "They differ in failures of others that idle irqs caused under every VMM on vtd.",
+      "They differ in failures of others that idle irqs caused under qemu on vtd.",
     );
     expect(words).toContain("Nowhere do they differ in interrupts lost.");
   });
@@ -102,8 +100,8 @@ describe("a verdict", () => {
       { policy: "bounded", figures: { ...SLOW, idleIrteSeconds: [0, 0, 0] } },
     ]);
     expect(words.at(-1)).toBe(
-      "bounded differs from cache in 1 combination; better: less held idle (in 1, to none); worse: " +
-        "a longer median re-arm (in 1, x2.00).",
+      "bounded differs from cache in 1 combination; better: less held idle (in 1, to none); " +
+        "worse: a longer median re-arm (in 1, x2.00).",
     );
   });
 
