@@ -18,14 +18,24 @@ describe("the library", () => {
 
   it("holds the scenarios of the documentation", () => {
     expect(listLibrary().map(({ name }) => name)).toEqual([
+      "add-queue",
       "crash-loop",
+      "dpdk-hoard",
       "edu-intx",
+      "irte-pressure",
+      "irte-pressure-amd",
+      "irte-pressure-bridge",
+      "kvm-routes",
       "latency",
+      "lpi-pressure",
       "nvme-irqfd",
       "nvme-reboot",
       "nvme-userspace",
       "retention-pressure",
+      "same-eventfd",
+      "silent-loss",
       "stress-64",
+      "whole-table",
     ]);
   });
 
