@@ -1,6 +1,6 @@
 /** Runs a scenario for a command: header, live status, interruption, result, exit code. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { formatNs } from "../base/units.ts";
 import { type Format, renderResult } from "../report/formats.ts";
@@ -87,13 +87,20 @@ async function publish(
 
 function makeDirectory(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeParents(resolve(dir));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
     throw new UsageError(`--out ${dir}: cannot be made (${code})`, {
       hint: "name a directory that exists or can be made",
     });
   }
+}
+
+/** Not mkdirSync's `recursive`, which never ends in /proc, where parents are and children cannot be. */
+function makeParents(dir: string): void {
+  if (existsSync(dir) && statSync(dir).isDirectory()) return;
+  if (dirname(dir) !== dir) makeParents(dirname(dir));
+  mkdirSync(dir);
 }
 
 /** Runs the scenario with a status line that is gone when it returns. */

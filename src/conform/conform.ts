@@ -156,7 +156,7 @@ function readEarlier(script: string, recording: string): string {
   if (text !== null) return text;
   throw new UsageError("no such file", {
     place: { file: script },
-    hint: `it ran before ${recording} in the same boot, and left something behind: keep them together`,
+    hint: `it ran before ${recording} in the same boot, and left something: keep both together`,
   });
 }
 

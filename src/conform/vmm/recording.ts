@@ -114,11 +114,47 @@ export function recordedKernel(path: string): HostSpec["kernel"] {
   return recordedVmm(path, []).kernel;
 }
 
-/** The lines of a recording. Throws UsageError for one that is no JSON object with `op`. */
+/** Words of a table entry. */
+const TABLE_FIELDS: readonly unknown[] = ["addr_lo", "addr_hi", "data", "ctrl"];
+
+/**
+ * The lines of a recording. Throws UsageError for one that is no JSON object with `op`, is about a
+ * device that the VMM never opens, or is a write of the guest that none can make.
+ */
 export function parseVmmRecording(text: string, file: string): RecordedLine[] {
-  return text.split("\n").flatMap((line, at) => {
-    return line === "" ? [] : [parseLine(line, { file, line: at + 1 })];
+  const lines = text.split("\n").flatMap((line, at) => {
+    const place = { file, line: at + 1 };
+    return line === "" ? [] : [{ place, line: parseLine(line, place) }];
   });
+  const opens = lines.filter(({ line }) => line.op === "get_device_fd");
+  const opened = new Set(opens.map(({ line }) => line.dev));
+  for (const { place, line } of lines) {
+    if (line.dev !== undefined && !opened.has(line.dev)) {
+      const hint = `get_device_fd opens ${[...opened].join(" ") || "none"}`;
+      throw new UsageError(`no device ${line.dev}`, { place, hint });
+    }
+    const wrong = wrongWrite(line);
+    if (wrong !== null) throw new UsageError(wrong, { place, hint: "see the README beside it" });
+  }
+  return lines.map(({ line }) => line);
+}
+
+/** What is wrong with a guest's write; null for one that can be, and for other lines. */
+function wrongWrite(line: RecordedLine): string | null {
+  const isIn = (field: string, most: number): boolean => {
+    const value = numberOf(line[field] ?? Number.NaN);
+    return Number.isInteger(value) && value >= 0 && value <= most;
+  };
+  const isSize = (value: unknown): boolean => value === 1 || value === 2 || value === 4;
+  if (line.op === "g_cfgw") {
+    if (!isIn("off", 0xfff)) return `off ${line.off} is not in configuration space`;
+    if (!isSize(line.len)) return `len ${line.len} is not 1, 2 or 4`;
+  } else if (line.op === "g_tblw") {
+    if (!isIn("vector", 2047)) return `vector ${line.vector} is not one of 0 to 2047`;
+    if (!TABLE_FIELDS.includes(line.field)) return `field ${line.field} is no word of an entry`;
+    if (!isSize(line.size ?? 4)) return `size ${line.size} is not 1, 2 or 4`;
+  } else return null;
+  return isIn("val", 0xffffffff) ? null : `val ${line.val} is no number of 32 bits`;
 }
 
 function parseLine(line: string, place: InputPlace): RecordedLine {

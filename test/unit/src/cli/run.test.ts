@@ -98,6 +98,9 @@ describe("run", () => {
     const io = new TestIo();
     expect(await run(io, "--out", join(SMALL, "below"))).toBe(2);
     expect(io.stderr).toContain("cannot be made");
+    // In /proc nobody can make a directory, whoever they are.
+    expect(await run(io, "--out", "/proc/none/below")).toBe(2);
+    expect(io.stderr).toContain("--out /proc/none/below: cannot be made");
     expect(io.stdout).toBe("");
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   isVmmRecording,
+  parseVmmRecording,
   type RecordedLine,
   recordedVmm,
 } from "../../../../../src/conform/vmm/recording.ts";
@@ -60,4 +61,42 @@ it.each([
   ["q10.jsonl", false],
 ])("%s is a VMM's recording: %s", (name, is) => {
   expect(isVmmRecording(name)).toBe(is);
+});
+
+describe("parseVmmRecording", () => {
+  const open = { i: 0, t: 0, op: "get_device_fd", dev: "n64", ret: 9 };
+  const parse = (fields: object) =>
+    parseVmmRecording(
+      `${JSON.stringify(open)}\n${JSON.stringify({ i: 1, t: 0, ...fields })}\n`,
+      "q",
+    );
+  const cfgw = { op: "g_cfgw", dev: "n64", off: "0x4", len: 2, val: "0x406" };
+  const tblw = { op: "g_tblw", dev: "n64", vector: 63, field: "ctrl", val: "0x1" };
+
+  it("takes what a guest can write", () => {
+    expect(parse(cfgw)).toHaveLength(2);
+    expect(parse(tblw)).toHaveLength(2);
+    expect(parse({ ...tblw, val: "0xffffffff", size: 4 })).toHaveLength(2);
+  });
+
+  it.each([
+    [{ ...cfgw, off: "0x1000" }, "configuration space"],
+    [{ ...cfgw, off: -4 }, "configuration space"],
+    [{ ...cfgw, len: 3 }, "len 3"],
+    [{ ...cfgw, val: "five" }, "val five"],
+    [{ ...tblw, vector: 2048 }, "vector 2048"],
+    [{ ...tblw, field: "addr" }, "field addr"],
+    [{ ...tblw, size: 8 }, "size 8"],
+    [{ ...tblw, val: 2 ** 32 }, "val 4294967296"],
+    [{ ...tblw, val: undefined }, "val undefined"],
+    [{ op: "reset", dev: "n65", ret: 0 }, "no device n65"],
+  ])("refuses what none can, with its place: %j", (fields, message) => {
+    expect(() => parse(fields)).toThrow(
+      expect.objectContaining({
+        name: "UsageError",
+        message: expect.stringContaining(message),
+        place: { file: "q", line: 2 },
+      }),
+    );
+  });
 });
