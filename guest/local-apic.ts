@@ -61,10 +61,20 @@ export class LocalApics {
     return posted !== NOT_SINGLE ? posted : this.#port.interrupts.takeSingle();
   }
 
+  /**
+   * Takes all that is posted into `out` (vcpus * 256), past the IRR, as `take` orders it; 0, and
+   * nothing has changed, where others wait in the IRR. Hot path.
+   */
+  takePosted(out: Int32Array): number {
+    return this.waiting === 0 ? this.#port.posted.take(out) : 0;
+  }
+
   /** Moves what the host has sent into the IRR; returns how many requests that were. Hot path. */
   collect(): number {
     this.mergedCount = 0;
     const { interrupts, posted, apic } = this.#port;
+    // What a plain look misses now a thread that polls will see in its next one.
+    if (posted.polling && !this.glance()) return 0;
     let collected = this.#acceptAll(posted.take(this.#incoming));
     collected += this.#acceptAll(interrupts.take(this.#incoming));
     if (apic.pending()) collected += this.#acceptAll(apic.take(this.#incoming));

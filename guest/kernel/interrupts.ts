@@ -119,6 +119,8 @@ export class GuestInterrupts {
         this.#dispatch(single, true);
         return 1;
       }
+      const posted = lapics.takePosted(this.#taken);
+      if (posted > 0) return this.#dispatchAll(posted);
     }
     const collected = lapics.collect();
     if (lapics.mergedCount > 0) this.#countMerged();
@@ -127,15 +129,19 @@ export class GuestInterrupts {
       if (this.#samples.unpaired > 0) this.#samples.pair();
       return collected;
     }
+    return collected + this.#dispatchAll(lapics.take(this.#taken));
+  }
+
+  /** The first `count` of `#taken`, in their order. */
+  #dispatchAll(count: number): number {
     const taken = this.#taken;
-    const count = lapics.take(taken);
     // Reading the clock costs as much as the rest: of a crowd, every fourth interrupt is a sample.
     for (let i = 0; i < count; i++) {
       const sampled = count <= CROWD || (this.#turn++ & (CROWD - 1)) === 0;
       this.#dispatch(taken[i]!, sampled);
     }
     if (this.#samples.unpaired >= UNPAIRED_MAX) this.#samples.pair();
-    return collected + count;
+    return count;
   }
 
   /** What the VMM has injected itself was not noticed here. */

@@ -82,9 +82,13 @@ export class InterruptQueueReader extends QueueEnd {
     return Atomics.load(this.control, TAIL) >>> REQUEST_BITS !== this.#sequence;
   }
 
-  /** As `pending`, by a plain read, which may be stale. */
+  /** As `pending`, by a plain read, which may be stale; or `take` has room to publish. */
   glance(): boolean {
-    return this.control[TAIL]! >>> REQUEST_BITS !== this.#sequence;
+    return this.control[TAIL]! >>> REQUEST_BITS !== this.#sequence || this.#isRoomDue();
+  }
+
+  #isRoomDue(): boolean {
+    return ((this.#sequence - this.#published) & SEQUENCE_MASK) >= this.entries / PUBLISHED_PART;
   }
 
   /**
@@ -104,7 +108,7 @@ export class InterruptQueueReader extends QueueEnd {
    */
   take(out: Int32Array): number {
     const { entries } = this;
-    if (((this.#sequence - this.#published) & SEQUENCE_MASK) >= entries / PUBLISHED_PART) {
+    if (this.#isRoomDue()) {
       this.#published = this.#sequence;
       Atomics.store(this.control, HEAD, this.#sequence);
     }

@@ -118,6 +118,11 @@ export class PostedReader extends Descriptors {
   /** Named words: by vCPU, and highest first as vectors are delivered. */
   #watched: number[] = [];
 
+  /** True while this thread looks by itself, and so will look again before it sleeps. */
+  get polling(): boolean {
+    return this.#polling;
+  }
+
   /** As `pending`, by plain reads, which may be stale. Hot path: what a spinning vCPU looks at. */
   glance(): boolean {
     if (this.names[NAMED] !== this.#named) return true;
@@ -167,12 +172,13 @@ export class PostedReader extends Descriptors {
    */
   take(out: Int32Array): number {
     if (Atomics.load(this.names, NAMED) !== this.#named) this.#readNames();
-    if (!this.#polling) this.#clearNotifications();
+    const polling = this.#polling;
+    if (!polling) this.#clearNotifications();
     const watched = this.#watched;
     let taken = 0;
     for (let i = 0; i < watched.length; i++) {
       const at = watched[i]!;
-      if (Atomics.load(this.words, at) === 0) continue;
+      if ((polling ? this.words[at] : Atomics.load(this.words, at)) === 0) continue;
       let bits = Atomics.exchange(this.words, at, 0);
       while (bits !== 0) {
         const bit = 31 - Math.clz32(bits);

@@ -241,3 +241,41 @@ describe("posted interrupts", () => {
     return all;
   }
 });
+
+describe("all that is posted", () => {
+  test("is taken past the IRR in the order of an APIC, unless others wait there", () => {
+    const { host, lapics } = setUp();
+    const out = new Int32Array(512);
+    for (const [vcpu, vector] of [
+      [0, 0x41],
+      [0, 0x91],
+      [1, 0x31],
+    ] as const) {
+      host.posted.use(vcpu, vector);
+      host.posted.post(vcpu, vector);
+    }
+    lapics.request(0, 0x22);
+    expect(lapics.takePosted(out)).toBe(0);
+    lapics.take(out);
+    expect([...out.subarray(0, lapics.takePosted(out))]).toEqual([0x91, 0x41, 0x131]);
+    expect([lapics.waiting, lapics.pending()]).toEqual([0, false]);
+  });
+
+  test("and what a glance of a thread that polls does not show, waits for its next look", () => {
+    const { host, port, lapics } = setUp();
+    port.posted.poll();
+    expect(lapics.collect()).toBe(0);
+    requestInterrupt(host, 0, 0x41);
+    expect([lapics.glance(), lapics.collect()]).toEqual([true, 1]);
+  });
+
+  test("publishes the queue's room also where requests are only taken one by one", () => {
+    const { host, port, lapics } = setUp();
+    port.posted.poll();
+    for (let i = 0; i < 3000; i++) {
+      expect(host.interrupts.post(0x41)).toBe(true);
+      expect(lapics.takeSingle()).toBe(0x41);
+      lapics.collect();
+    }
+  });
+});
