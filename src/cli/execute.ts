@@ -96,7 +96,7 @@ function makeDirectory(dir: string): void {
   }
 }
 
-/** Not mkdirSync's `recursive`, which never ends in /proc, where parents are and children cannot be. */
+/** Not mkdirSync with `recursive`: that never ends in /proc, where nobody can make anything. */
 function makeParents(dir: string): void {
   if (existsSync(dir) && statSync(dir).isDirectory()) return;
   if (dirname(dir) !== dir) makeParents(dirname(dir));
