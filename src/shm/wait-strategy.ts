@@ -40,6 +40,8 @@ export const PREEMPTED_NS = 50_000;
 export const ALARM_LEAD_NS = 100_000;
 /** Waits that only park after spinning was of no use; then it is tried again, once. */
 export const PARKS_PER_TRY = 64;
+/** The same after the core was lost, which may have been a passing stranger. */
+export const PARKS_AFTER_PREEMPTION = 16;
 
 /** How spinning ended. */
 type Spin = "found" | "in-vain" | "preempted";
@@ -48,7 +50,7 @@ type Spin = "found" | "in-vain" | "preempted";
  * Where threads outnumber cores a spinning thread may keep the one it waits for from its core. Yet
  * while only some of the threads have something to do, a short spin catches most answers, and costs
  * a tenth of a sleep. So there it is tried, not for longer than a sleep would cost; a try in vain,
- * or one in which the thread lost its core to somebody else, is followed by many waits without one.
+ * or one in which the thread lost its core to somebody else, is followed by waits without one.
  * The most that this can lose to parking at once is a spin in as many waits.
  */
 
@@ -105,7 +107,8 @@ export class WaitStrategy {
       return this.#spin(glance, now, end, true) === "found" ? "spinning" : "timeout";
     }
     const mode = sleep(parker, hasWork, (end - now - lead) / 1e6);
-    if (this.#crowded || spin === "preempted") this.#parksLeft = PARKS_PER_TRY;
+    if (this.#crowded) this.#parksLeft = PARKS_PER_TRY;
+    else if (spin === "preempted") this.#parksLeft = PARKS_AFTER_PREEMPTION;
     else this.#learn(mode, this.#clock.now() - start);
     return mode;
   }

@@ -24,7 +24,7 @@ const CROWDS: readonly Crowd[] = [
 ];
 
 const LEAST_NS = 100e6;
-/** How much worse than the better of the others a wait may look before it has lost, noise and all. */
+/** How much worse than the better of the others it may look before it has lost, noise and all. */
 const MARGIN = 1.25;
 
 interface Waited {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   ALARM_LEAD_NS,
+  PARKS_AFTER_PREEMPTION,
   PARKS_PER_TRY,
   PREEMPTED_NS,
   SPIN_NS_MAX,
@@ -144,7 +145,7 @@ describe("adapting", () => {
       return false;
     };
     expect([thread.idle(strategy, preempted), strategy.spinNs]).toEqual(["parked", 0]);
-    for (let i = 0; i < PARKS_PER_TRY; i++) thread.idle(strategy, never);
+    for (let i = 0; i < PARKS_AFTER_PREEMPTION; i++) thread.idle(strategy, never);
     expect(strategy.spinNs).toBe(SPIN_NS_START);
   });
 
