@@ -48,9 +48,9 @@ function headline(places: readonly Place[], seeds: number): string {
 /** Where they differ in what others feel, and not only in the host's own work. */
 function harmHeadline(places: readonly Place[]): string[] {
   const harms: readonly [string, string][] = [
-    [CAUSED, "failures of others that idle irqs caused"],
-    [FAILED, "failed allocations, whatever the cause"],
-    ["lost", "interrupts lost"],
+    [CAUSED, "allocations of others that idle irqs made fail"],
+    [FAILED, "how many allocations fail in all"],
+    ["lost", "how many interrupts are lost"],
   ];
   const found = harms.map(([metric, words]): [string, Place[]] => [
     words,

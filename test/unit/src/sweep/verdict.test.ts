@@ -76,9 +76,9 @@ describe("a verdict", () => {
         "nic1), 4 with cache (late).",
     );
     expect(words).toContain(
-      "They differ in failures of others that idle irqs caused under qemu on vtd.",
+      "They differ in allocations of others that idle irqs made fail under qemu on vtd.",
     );
-    expect(words).toContain("Nowhere do they differ in interrupts lost.");
+    expect(words).toContain("Nowhere do they differ in how many interrupts are lost.");
   });
 
   it("does not tell apart what seeds do not tell apart", () => {
