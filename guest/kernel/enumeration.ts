@@ -9,6 +9,8 @@ import {
   PCI_BASE_ADDRESS_MEM_TYPE_MASK,
   PCI_BASE_ADDRESS_SPACE_IO,
   PCI_CAP_ID_EXP,
+  PCI_CAP_ID_MSI,
+  PCI_CAP_ID_MSIX,
   PCI_CLASS_DEVICE,
   PCI_COMMAND,
   PCI_COMMAND_INTX_DISABLE,
@@ -20,6 +22,10 @@ import {
   PCI_EXP_DEVCTL_EXT_TAG,
   PCI_EXP_LNKCTL,
   PCI_INTERRUPT_LINE,
+  PCI_MSI_FLAGS,
+  PCI_MSI_FLAGS_ENABLE,
+  PCI_MSIX_FLAGS,
+  PCI_MSIX_FLAGS_ENABLE,
   PCI_ROM_ADDRESS,
   PCI_ROM_ADDRESS_MASK,
 } from "./pci-regs.ts";
@@ -175,6 +181,23 @@ export function* assignResources(dev: PciDevice, resources: readonly Resource[])
     if (!resource.isWide) continue;
     yield* dev.write(resource.at + 4, 4, 0);
     yield* dev.write(PCI_COMMAND, 2, command);
+  }
+}
+
+/**
+ * pci_msi_init and pci_msix_init: message interrupts are off at power-on, but not where a kernel
+ * starts after another one has crashed.
+ */
+export function* quietMessages(dev: PciDevice): Process {
+  const off = [
+    [PCI_CAP_ID_MSI, PCI_MSI_FLAGS, PCI_MSI_FLAGS_ENABLE],
+    [PCI_CAP_ID_MSIX, PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE],
+  ] as const;
+  for (const [id, at, enable] of off) {
+    const cap = yield* dev.findCapability(id);
+    if (cap === 0) continue;
+    const flags = yield* dev.read(cap + at, 2);
+    if ((flags & enable) !== 0) yield* dev.write(cap + at, 2, flags & ~enable);
   }
 }
 

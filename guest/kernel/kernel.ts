@@ -73,6 +73,11 @@ export class GuestKernel implements IrqCore {
     return true;
   }
 
+  /** maxcpus=1, and whatever runs before a kernel does. */
+  bootProcessorOnly(): void {
+    for (let vcpu = 1; vcpu < this.vm.vcpus; vcpu++) this.setOnline(vcpu, false);
+  }
+
   spawn(name: string, process: Process): void {
     for (const task of this.#tasks) if (task.done) this.#tasks.delete(task);
     this.#tasks.add(this.env.scheduler.spawn(name, process, this.plan.spec.name));

@@ -1,21 +1,34 @@
 /** A guest's life: power, firmware, kernel, drivers, and the actions its timeline asks for. */
-import { unreachable } from "../../src/base/assert.ts";
 import type { IrqKind } from "../../src/measure/rows.ts";
 import type { GuestPlan, MachineEnv } from "../../src/run/contract.ts";
-import type { TimelineAction, TimelineEntry } from "../../src/scenario/types.ts";
+import type { TimelineEntry } from "../../src/scenario/types.ts";
 import { type Process, step } from "../../src/time/process.ts";
 import { createDriver } from "../driver/registry.ts";
 import type { GuestDriver } from "../driver/types.ts";
 import { RealizeError } from "../vmm/errors.ts";
 import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
 import { administer } from "./administration.ts";
-import { assignResources, firmwareSetup, IntxRouting, kernelSetup } from "./enumeration.ts";
+import { runStage } from "./before-kernel.ts";
+import { Bindings } from "./bindings.ts";
+import {
+  assignResources,
+  firmwareSetup,
+  IntxRouting,
+  kernelSetup,
+  quietMessages,
+} from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import { GuestKernel, type KernelOptions } from "./kernel.ts";
 import { msiOverMsix } from "./misuse.ts";
 import { PciDevice } from "./pci-device.ts";
 
-export type LifeState = "off" | "firmware" | "booting" | "running" | "crashed";
+export type LifeState = "off" | "firmware" | "booting" | "running" | "asleep" | "crashed";
+
+interface BootOptions {
+  readonly enumerates: boolean;
+  /** A crash kernel: on one CPU, in this mode, and nobody has turned off what was on. */
+  readonly crashMode?: IrqKind;
+}
 
 /** A reset of a running guest is two under SeaBIOS, which resets the machine once more. */
 const SEABIOS_RESETS = 2;
@@ -33,15 +46,13 @@ export interface LifeOptions extends KernelOptions {
 /** All actions are processes of the one 'vcpu' task; none of them ends early but by a kill. */
 export class Lifecycle {
   state: LifeState = "off";
+  /** The running kernel's drivers. */
+  readonly bindings: Bindings;
   /** The VM process has ended in good order. */
   quit = false;
   /** Why it ended, if not because the guest wanted. */
   why: string | null = null;
-  /** I/O is wanted: boots and binds start it. */
-  #io = true;
   #kernel: GuestKernel | null = null;
-  #drivers: GuestDriver[] = [];
-  #mode: IrqKind | null = null;
   readonly #env: MachineEnv;
   readonly #plan: GuestPlan;
   readonly #vm: VirtualMachine;
@@ -63,6 +74,7 @@ export class Lifecycle {
     this.#options = options;
     for (const fn of vm.functions) if (options.absent?.(fn.spec.name)) this.#ejected.add(fn);
     this.#env = env;
+    this.bindings = new Bindings(env);
     this.#plan = plan;
     this.#vm = vm;
     this.#interrupts = interrupts;
@@ -70,7 +82,7 @@ export class Lifecycle {
   }
 
   get drivers(): readonly GuestDriver[] {
-    return this.#drivers;
+    return this.bindings.drivers;
   }
 
   get kernel(): GuestKernel | null {
@@ -82,8 +94,7 @@ export class Lifecycle {
   }
 
   *perform(entry: Omit<TimelineEntry, "at">): Process {
-    const action: TimelineAction = entry.do;
-    switch (action) {
+    switch (entry.do) {
       case "boot":
         return yield* this.#boot();
       case "reboot":
@@ -105,19 +116,16 @@ export class Lifecycle {
       case "cpu-online":
         return yield* this.#hotplug(entry.cpu ?? this.#vm.vcpus - 1, true);
       case "io-start":
-        return yield* this.#startIo();
       case "io-stop":
-        return yield* this.#stopIo();
-      case "link-up":
-      case "link-down":
-      case "ethtool-l":
-      case "self-test":
-      case "set-affinity":
-      case "wq-enable":
-      case "wq-disable":
-      case "rdma-up":
-      case "rdma-down":
-        return yield* this.#administer(entry);
+        return yield* this.#switchIo(entry.do === "io-start");
+      case "kexec":
+        return yield* this.kexec();
+      case "crash-kexec":
+        return yield* this.#crashKexec(entry.to ?? "intx");
+      case "suspend":
+        return yield* this.#suspend();
+      case "resume":
+        return yield* this.#resume();
       case "msi-over-msix":
         return yield* msiOverMsix(this.#vm, this.#ejected);
       // The process's, not the guest's.
@@ -126,7 +134,7 @@ export class Lifecycle {
       case "corrupt":
         return;
       default:
-        return unreachable(action);
+        return yield* this.#administer(entry);
     }
   }
 
@@ -162,9 +170,11 @@ export class Lifecycle {
   /** ACPI hot-unplug, which the VMM asks for when the host wants the device back. */
   *unplug(fn: VirtualFunction): Process {
     if (this.#ejected.has(fn)) return;
-    const driver = this.#drivers.find(({ device }) => device === fn.spec.name);
-    if (driver !== undefined) yield* this.#remove(driver);
-    this.#drivers = this.#drivers.filter((other) => other !== driver);
+    const driver = this.bindings.find(fn.spec.name);
+    if (driver !== null) {
+      yield* this.bindings.remove(driver);
+      this.bindings.drop(driver);
+    }
     this.#ejected.add(fn);
     yield* this.#vm.eject(fn);
   }
@@ -172,72 +182,67 @@ export class Lifecycle {
   *#bootUp(): Process {
     this.state = "firmware";
     this.#emit("guest_firmware");
-    const functions = this.#vm.functions.filter((fn) => !this.#ejected.has(fn));
-    const devices = functions.map((fn) => new PciDevice(this.#vm, fn));
+    const devices = this.#present();
     const { startsIn = "firmware" } = this.#vm;
     if (startsIn === "firmware") {
       for (const [index, dev] of devices.entries()) yield* firmwareSetup(dev, this.#routing, index);
     }
-    yield* this.#bootKernel(devices, startsIn !== "driver");
+    for (const mode of this.#plan.spec.firmware ?? []) yield* this.#stage(devices, mode);
+    yield* this.#bootKernel(devices, { enumerates: startsIn !== "driver" });
+  }
+
+  #present(): PciDevice[] {
+    const functions = this.#vm.functions.filter((fn) => !this.#ejected.has(fn));
+    return functions.map((fn) => new PciDevice(this.#vm, fn));
+  }
+
+  #newKernel(): GuestKernel {
+    return new GuestKernel(this.#env, this.#plan, this.#vm, this.#interrupts, this.#options);
+  }
+
+  #newDriver(kernel: GuestKernel, fn: VirtualFunction): GuestDriver | null {
+    return (this.#options.createDriver ?? createDriver)(kernel, fn);
+  }
+
+  /** Firmware or a boot loader, with drivers of its own. */
+  *#stage(devices: readonly PciDevice[], mode: IrqKind): Process {
+    const kernel = this.#newKernel();
+    this.#kernel = kernel;
+    const drivers = devices.flatMap(({ fn }) => this.#newDriver(kernel, fn) ?? []);
+    yield* runStage(this.#env, this.#interrupts, kernel, mode, drivers);
   }
 
   /** A new kernel finds the devices, and drivers those they know. */
-  *#bootKernel(devices: readonly PciDevice[], enumerates: boolean): Process {
+  *#bootKernel(devices: readonly PciDevice[], how: BootOptions): Process {
     this.state = "booting";
     this.#boots++;
     this.#emit("guest_kernel_boot", { boot: this.#boots });
     this.#interrupts.table.clearHandlers();
-    this.#kernel = new GuestKernel(
-      this.#env,
-      this.#plan,
-      this.#vm,
-      this.#interrupts,
-      this.#options,
-    );
-    if (enumerates) for (const dev of devices) yield* kernelSetup(dev, this.#routing);
+    const kernel = this.#newKernel();
+    this.#kernel = kernel;
+    if (how.crashMode !== undefined) {
+      kernel.bootProcessorOnly();
+      for (const dev of devices) yield* quietMessages(dev);
+    }
+    if (how.enumerates) for (const dev of devices) yield* kernelSetup(dev, this.#routing);
     this.#interrupts.enable();
-    this.#drivers = [];
+    this.bindings.clear(how.crashMode ?? null);
     for (const { fn } of devices) this.#addDriver(fn);
     this.state = "running";
-    for (const driver of this.#drivers) {
-      if (this.#options.probesAtBoot?.(driver.device) ?? true) yield* this.#probe(driver);
+    for (const driver of this.drivers) {
+      if (this.#options.probesAtBoot?.(driver.device) ?? true) yield* this.bindings.probe(driver);
     }
   }
 
   #addDriver(fn: VirtualFunction): GuestDriver | null {
-    const driver = (this.#options.createDriver ?? createDriver)(this.#kernel!, fn);
-    if (driver !== null) this.#drivers.push(driver);
+    const driver = this.#newDriver(this.#kernel!, fn);
+    if (driver !== null) this.bindings.add(driver);
     return driver;
   }
 
-  *#probe(driver: GuestDriver): Process {
-    if (this.#mode !== null) driver.mode = this.#mode;
-    const { device, mode } = driver;
-    this.#emit("guest_driver_probe", { device, mode });
-    const result = yield* driver.probe();
-    if (result < 0) {
-      this.#emit("guest_driver_error", { device, what: "probe", errno: result });
-      return;
-    }
-    this.#emit("guest_mode", { device, mode });
-    if (this.#io) yield* this.#startDriver(driver);
-  }
-
-  *#startDriver(driver: GuestDriver): Process {
-    if (driver.state !== "bound") return;
-    yield* driver.startIo();
-    this.#emit("guest_io_start", { device: driver.device });
-  }
-
-  *#remove(driver: GuestDriver): Process {
-    if (driver.state !== "bound") return;
-    yield* driver.remove();
-    this.#emit("guest_driver_remove", { device: driver.device });
-  }
-
-  /** The kernel's orderly end: devices are shut down in reverse order of their binding. */
-  *shutDownDrivers(): Process {
-    for (const driver of [...this.#drivers].reverse()) yield* this.#remove(driver);
+  /** The kernel's orderly end. */
+  shutDownDrivers(): Process {
+    return this.bindings.removeAll();
   }
 
   *#reboot(): Process {
@@ -281,13 +286,13 @@ export class Lifecycle {
   /** No more guest code runs. */
   #halt(): void {
     this.#interrupts.disable();
-    for (const driver of this.#drivers) driver.halt();
+    this.bindings.halt();
     this.#kernel?.halt();
   }
 
   *#systemResets(): Process {
     this.#halt();
-    this.#drivers = [];
+    this.bindings.clear();
     this.#kernel = null;
     const { startsIn = "firmware" } = this.#vm;
     const resets = startsIn === "firmware" ? SEABIOS_RESETS : 1;
@@ -303,15 +308,12 @@ export class Lifecycle {
   }
 
   *#bind(): Process {
-    if (this.state !== "running") return;
-    for (const driver of this.#drivers) {
-      if (driver.state !== "bound") yield* this.#probe(driver);
-    }
+    if (this.state === "running") yield* this.bindings.bindAll();
   }
 
   /** The driver is bound again in another mode, as with a module parameter; boots keep it. */
   *#setMode(mode: IrqKind): Process {
-    this.#mode = mode;
+    this.bindings.mode = mode;
     if (this.state !== "running") return;
     yield* this.shutDownDrivers();
     yield* this.#bind();
@@ -319,29 +321,34 @@ export class Lifecycle {
 
   *#hotplug(vcpu: number, on: boolean): Process {
     if (this.state !== "running" || this.#kernel?.setOnline(vcpu, on) !== true) return;
-    for (const driver of this.#drivers) {
-      if (driver.state !== "bound") continue;
-      yield* on ? driver.cpuOnline(vcpu) : driver.cpuOffline(vcpu);
-    }
+    yield* this.bindings.hotplug(vcpu, on);
     this.#emit(on ? "guest_cpu_online" : "guest_cpu_offline", { cpu: vcpu });
+  }
+
+  *#switchIo(isOn: boolean): Process {
+    if (this.state === "running") {
+      yield* isOn ? this.bindings.startIo() : this.bindings.stopIo();
+    } else this.bindings.io = isOn;
+  }
+
+  /** `echo freeze > /sys/power/state`: the machine keeps what it has, and so do the vCPUs. */
+  *#suspend(): Process {
+    if (this.state !== "running") return;
+    yield* this.bindings.suspend();
+    this.state = "asleep";
+    this.#emit("guest_suspend");
+  }
+
+  *#resume(): Process {
+    if (this.state !== "asleep") return;
+    this.state = "running";
+    this.#emit("guest_resume");
+    yield* this.bindings.resume();
   }
 
   /** The driver of `device`, if a kernel runs that has one. */
   driver(device: string): GuestDriver | null {
-    if (this.state !== "running") return null;
-    return this.#drivers.find((driver) => driver.device === device) ?? null;
-  }
-
-  /** `modprobe` of what drives the device, or a write to its driver's `bind`. */
-  *bindDriver(device: string): Process {
-    const driver = this.driver(device);
-    if (driver !== null && driver.state !== "bound") yield* this.#probe(driver);
-  }
-
-  /** A write to `unbind`, or `rmmod`. */
-  *unbindDriver(device: string): Process {
-    const driver = this.driver(device);
-    if (driver !== null) yield* this.#remove(driver);
+    return this.state === "running" ? this.bindings.find(device) : null;
   }
 
   /** `kexec -e`: drivers shut down, and the next kernel starts without firmware. */
@@ -349,9 +356,20 @@ export class Lifecycle {
     if (this.state !== "running") return;
     yield* this.shutDownDrivers();
     this.#halt();
-    const functions = this.#vm.functions.filter((fn) => !this.#ejected.has(fn));
-    const devices = functions.map((fn) => new PciDevice(this.#vm, fn));
-    yield* this.#bootKernel(devices, true);
+    yield* this.#bootKernel(this.#present(), { enumerates: true });
+  }
+
+  /**
+   * Panic with a crash kernel loaded: it starts at once, on one CPU, with devices as they are. What
+   * they have on their way meets a kernel that knows nothing of it (kernel/kexec_core.c).
+   */
+  *#crashKexec(mode: IrqKind): Process {
+    if (this.state !== "running") return;
+    this.#emit("guest_crash");
+    this.#halt();
+    this.state = "crashed";
+    yield* step();
+    yield* this.#bootKernel(this.#present(), { enumerates: true, crashMode: mode });
   }
 
   /** A device comes: hot-plugged, or found by a scan of the bus after it was removed. */
@@ -361,37 +379,13 @@ export class Lifecycle {
     const dev = new PciDevice(this.#vm, fn);
     yield* assignResources(dev, yield* kernelSetup(dev, this.#routing));
     const driver = this.#addDriver(fn);
-    if (driver !== null) yield* this.#probe(driver);
-  }
-
-  /** A write to the device's `remove`: the kernel forgets it, the machine still has it. */
-  *removeDevice(device: string): Process {
-    const driver = this.driver(device);
-    if (driver === null) return;
-    yield* this.#remove(driver);
-    this.#drivers = this.#drivers.filter((other) => other !== driver);
+    if (driver !== null) yield* this.bindings.probe(driver);
   }
 
   *#administer(entry: Omit<TimelineEntry, "at">): Process {
     if (this.state !== "running") return;
-    yield* administer(this.#drivers, entry, ({ device }, errno) =>
+    yield* administer(this.drivers, entry, ({ device }, errno) =>
       this.#emit("guest_driver_error", { device, what: entry.do, errno }),
     );
-  }
-
-  *#startIo(): Process {
-    this.#io = true;
-    if (this.state !== "running") return;
-    for (const driver of this.#drivers) yield* this.#startDriver(driver);
-  }
-
-  *#stopIo(): Process {
-    this.#io = false;
-    if (this.state !== "running") return;
-    for (const driver of this.#drivers) {
-      if (driver.state !== "bound") continue;
-      yield* driver.stopIo();
-      this.#emit("guest_io_stop", { device: driver.device });
-    }
   }
 }

@@ -87,12 +87,16 @@ export class ReplayGuest {
     return resumeDevices(this.#life.drivers);
   }
 
-  bind(device: string): Process {
-    return this.#life.bindDriver(device);
+  /** `modprobe` of what drives the device, or a write to its driver's `bind`. */
+  *bind(device: string): Process {
+    const driver = this.#life.driver(device);
+    if (driver !== null && driver.state !== "bound") yield* this.#life.bindings.probe(driver);
   }
 
-  unbind(device: string): Process {
-    return this.#life.unbindDriver(device);
+  /** A write to `unbind`, or `rmmod`. */
+  *unbind(device: string): Process {
+    const driver = this.#life.driver(device);
+    if (driver !== null) yield* this.#life.bindings.remove(driver);
   }
 
   cpuOnline(cpu: number, isOn: boolean): Process {
@@ -110,9 +114,13 @@ export class ReplayGuest {
     yield* this.bind(device);
   }
 
+  /** A write to the device's `remove`: the kernel forgets it, the machine still has it. */
   *remove(device: string): Process {
     this.#removed.add(this.#function(device));
-    yield* this.#life.removeDevice(device);
+    const driver = this.#life.driver(device);
+    if (driver === null) return;
+    yield* this.#life.bindings.remove(driver);
+    this.#life.bindings.drop(driver);
   }
 
   *rescan(): Process {

@@ -28,6 +28,10 @@ const ACTIONS: readonly TimelineAction[] = [
   "wq-disable",
   "rdma-up",
   "rdma-down",
+  "kexec",
+  "crash-kexec",
+  "suspend",
+  "resume",
   "msi-over-msix",
   "stall",
   "corrupt",
@@ -47,9 +51,9 @@ export function parseAction(text: string): Action {
       hint: `one of ${ACTIONS.join(", ")}`,
     });
   }
-  if (action === "mode") {
+  if (action === "mode" || (action === "crash-kexec" && argument !== undefined)) {
     const to = MODES.find((mode) => mode === argument);
-    if (to === undefined) throw new UsageError(`mode to what?`, { hint: MODES.join(", ") });
+    if (to === undefined) throw new UsageError(`${action} to what?`, { hint: MODES.join(", ") });
     return { do: action, to };
   }
   if (action === "ethtool-l") {

@@ -31,6 +31,8 @@ export function stateAfter({ event, detail }: TimelineItem, before: string): str
       return "-";
     case "guest_crash":
       return "!";
+    case "guest_suspend":
+      return "z";
     case "guest_stopped":
     case "guest_killed":
       return ".";
@@ -47,6 +49,7 @@ export const LEGEND: Readonly<Record<string, string>> = {
   I: "INTx",
   "-": "no driver",
   "!": "crashed",
+  z: "asleep",
 };
 
 /** One letter a cell: the state at the cell's end, but a crash shows however short it was. */

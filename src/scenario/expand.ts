@@ -6,7 +6,7 @@ import { checkPosting } from "./posting.ts";
 import { expandRetention } from "./retention.ts";
 import type { DeviceEntry, GuestEntry, ScenarioDocument, WorkloadEntry } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
-import { expandTimeline } from "./timeline.ts";
+import { expandTimeline, lacksMode } from "./timeline.ts";
 import type { DeviceSpec, GuestSpec, HostSpec, RunSpec, Scenario, WorkloadSpec } from "./types.ts";
 import { expandVmm } from "./vmm.ts";
 
@@ -208,12 +208,35 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
         vcpus: entry.vcpus,
         devices: devices.map((device) => device.name),
         driver,
+        ...expandFirmware(entry, path, devices, silent ? () => {} : report),
         workload,
         timeline,
       },
       path,
     };
   });
+}
+
+/** Firmware is QEMU's, and needs what the devices offer. */
+function expandFirmware(
+  { vmm, firmware }: GuestEntry,
+  path: Path,
+  devices: readonly DeviceSpec[],
+  report: Report,
+): Pick<GuestSpec, "firmware"> {
+  if (firmware === undefined) return {};
+  if (vmm !== "qemu") {
+    const hint = "leave it out, or use vmm: qemu";
+    report({ path: [...path, "firmware"], atKey: true, message: `${vmm} has no firmware`, hint });
+  }
+  for (const [i, mode] of firmware.entries()) {
+    const lacking = devices.find((device) => lacksMode(device, mode));
+    if (lacking === undefined) continue;
+    const message = `device ${lacking.name} (${lacking.model}) has no ${mode}`;
+    const hint = "choose modes that the devices offer";
+    report({ path: [...path, "firmware", i], message, hint });
+  }
+  return { firmware };
 }
 
 /** The guest's devices; each must exist and belong to nobody else. */

@@ -177,11 +177,17 @@ const timelineEntry = z.strictObject({
     "wq-disable",
     "rdma-up",
     "rdma-down",
+    "kexec",
+    "crash-kexec",
+    "suspend",
+    "resume",
     "msi-over-msix",
     "stall",
     "corrupt",
   ]),
-  to: z.enum(["intx", "msi", "msix"]).optional().meta({ description: "Of `mode`: which one." }),
+  to: z.enum(["intx", "msi", "msix"]).optional().meta({
+    description: "Of `mode`: which one; of `crash-kexec`: the crash kernel's, default intx.",
+  }),
   cpu: z
     .int()
     .min(0)
@@ -234,6 +240,14 @@ const guest = z.strictObject({
   device: z.string().optional(),
   devices: z.array(z.string()).min(1).optional(),
   driver: z.enum(["nvme", "edu", "nic", "idxd", "ice-vf"]).optional(),
+  firmware: z
+    .array(z.enum(["intx", "msi"]))
+    .max(4)
+    .optional()
+    .meta({
+      description:
+        "Modes in which firmware, then a boot loader, drive the devices before the kernel boots.",
+    }),
   workload: workload.optional(),
   timeline: z.array(timelineEntry).min(1).optional(),
 });

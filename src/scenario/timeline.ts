@@ -62,7 +62,36 @@ export function expandTimeline(
       hint: "end the timeline there, or use reboot, reset or crash",
     });
   }
+  checkSleep(all, context.report);
   return all.map(({ entry }) => entry);
+}
+
+/** What a guest that sleeps, or its machine, can still be asked. */
+const WHILE_ASLEEP: readonly Entry["do"][] = [
+  "resume",
+  "reset",
+  "kill",
+  "shutdown",
+  "stall",
+  "corrupt",
+];
+
+function checkSleep(
+  all: readonly { readonly entry: TimelineEntry; readonly path: Path }[],
+  report: (issue: Issue) => void,
+): void {
+  let isAsleep = false;
+  for (const { entry, path } of all) {
+    if (isAsleep && !WHILE_ASLEEP.includes(entry.do)) {
+      const message = `${entry.do} while the guest sleeps`;
+      report({ path: [...path, "do"], message, hint: "resume it before, or use reset" });
+    } else if (!isAsleep && entry.do === "resume") {
+      const message = "resume of a guest that does not sleep";
+      report({ path: [...path, "do"], message, hint: "suspend it before" });
+    }
+    if (entry.do === "suspend") isAsleep = true;
+    if (entry.do === "resume" || entry.do === "reset") isAsleep = false;
+  }
 }
 
 function times(entry: Entry, path: Path, { duration, report }: TimelineContext): number[] {
@@ -94,7 +123,8 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
   if (entry.do === "mode" && entry.to === undefined) {
     report({ path, message: "mode needs to:", hint: "to: intx, to: msi or to: msix" });
   }
-  if (entry.do !== "mode" && entry.to !== undefined) {
+  const hasMode = entry.do === "mode" || entry.do === "crash-kexec";
+  if (!hasMode && entry.to !== undefined) {
     report({ path: [...path, "to"], atKey: true, message: `${entry.do} takes no to:` });
   }
   if (hotplug && entry.cpu === undefined) {
@@ -115,16 +145,19 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
   checkDeviceArguments(entry, path, context);
   checkTrouble(entry, path, report);
   if (entry.do === "msi-over-msix") needsBoth(context.devices, path, report);
-  for (const device of entry.do === "mode" ? context.devices : []) {
-    const lacks =
-      (entry.to === "msix" && device.msixVectors === 0) ||
-      (entry.to === "msi" && device.msiVectors === 0) ||
-      (entry.to === "intx" && !DEVICE_MODELS[device.model].intx);
-    if (!lacks) continue;
-    const message = `device ${device.name} (${device.model}) has no ${entry.to}`;
-    report({ path: [...path, "to"], message, hint: "choose a mode that the device offers" });
-    break;
-  }
+  if (!hasMode) return;
+  const { to = "intx" } = entry;
+  const lacking = context.devices.find((device) => lacksMode(device, to));
+  if (lacking === undefined) return;
+  const message = `device ${lacking.name} (${lacking.model}) has no ${to}`;
+  const at = entry.to === undefined ? path : [...path, "to"];
+  report({ path: at, message, hint: "choose a mode that the device offers" });
+}
+
+/** True if no driver could use the device in this mode. */
+export function lacksMode(device: DeviceSpec, mode: "intx" | "msi" | "msix"): boolean {
+  if (mode === "intx") return !DEVICE_MODELS[device.model].intx;
+  return (mode === "msix" ? device.msixVectors : device.msiVectors) === 0;
 }
 
 /** `for` belongs to stall, `slots` to corrupt. */

@@ -207,6 +207,12 @@ export type TimelineAction =
   /** The RDMA driver of each ice-vf comes, with vectors beside the network's, or goes. */
   | "rdma-up"
   | "rdma-down"
+  /** Another kernel starts in this one's place: after drivers are shut down, or after a panic. */
+  | "kexec"
+  | "crash-kexec"
+  /** Suspend to idle: devices sleep, the machine keeps what it has. */
+  | "suspend"
+  | "resume"
   /** Config space by hand: MSI on while MSI-X is on, then both off. */
   | "msi-over-msix"
   /** The VM process does not run for a while, as when the host has no core for it. */
@@ -217,7 +223,10 @@ export type TimelineAction =
 export interface TimelineEntry {
   readonly at: number;
   readonly do: TimelineAction;
-  /** `mode`: the interrupt mode the driver is bound with from now on. */
+  /**
+   * `mode`: the interrupt mode the driver is bound with from now on; `crash-kexec`: the one the
+   * crash kernel uses, INTx if it is left out.
+   */
   readonly to?: "intx" | "msi" | "msix";
   /** `cpu-offline`, `cpu-online`. */
   readonly cpu?: number;
@@ -263,6 +272,8 @@ export interface GuestSpec {
   readonly irqchip?: "full" | "split" | "none";
   /** The guest has a vIOMMU and remaps interrupts by it. */
   readonly intremap?: boolean;
+  /** Modes in which firmware, and then a boot loader, drive the devices before the kernel does. */
+  readonly firmware?: readonly ("intx" | "msi")[];
   readonly workload: WorkloadSpec;
   readonly timeline: readonly TimelineEntry[];
 }

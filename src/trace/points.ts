@@ -64,6 +64,8 @@ export const TRACE_POINTS = [
   "guest_reboot",
   "guest_crash",
   "guest_reset",
+  "guest_suspend",
+  "guest_resume",
   "guest_stopped",
   "guest_killed",
   "guest_stall",

@@ -158,3 +158,61 @@ describe("the life of a guest, held against a recording of Linux 6.12 on QEMU 10
     expect(bench.points().at(-1)).toBe("guest_stopped");
   });
 });
+
+describe("kernels that follow each other without a reset", () => {
+  test("kexec shuts drivers down, and the next kernel finds MSI-X off", () => {
+    const { bench, life } = living();
+    bench.run(life.perform({ do: "boot" }));
+    bench.vm.log.length = 0;
+    bench.run(life.perform({ do: "kexec" }));
+    expect(seen(bench.vm.log).slice(0, 6)).toEqual(lines(OFF).slice(0, 6));
+    expect(bench.vm.log.filter((line) => /^reset|^route a/.test(line))).toEqual([]);
+    expect(life.boots).toBe(2);
+    expect(life.drivers[0]!.vectors.mode).toBe("msix");
+  });
+
+  test("a crash kernel turns off what was left on, and uses one vCPU and its own mode", () => {
+    const { bench, life } = living();
+    bench.run(life.perform({ do: "boot" }));
+    bench.vm.log.length = 0;
+    bench.run(life.perform({ do: "crash-kexec", to: "intx" }));
+    expect(seen(bench.vm.log)[0]).toBe("cfg 42 3f");
+    expect(bench.vm.log.filter((line) => line.startsWith("tbl"))).toEqual([]);
+    expect(life.state).toBe("running");
+    expect(life.kernel!.online).toEqual([0]);
+    expect(life.drivers[0]!.vectors.mode).toBe("intx");
+    expect(bench.points()).toContain("guest_crash");
+    bench.run(life.perform({ do: "reboot" }));
+    expect(life.kernel!.online).toEqual([0, 1]);
+    expect(life.drivers[0]!.vectors.mode).toBe("msix");
+  });
+});
+
+describe("suspend to idle", () => {
+  test("devices sleep, and come back with their vectors and their I/O; no reset in between", () => {
+    const { bench, life } = living();
+    bench.run(life.perform({ do: "boot" }));
+    bench.vm.log.length = 0;
+    bench.run(life.perform({ do: "suspend" }));
+    expect(life.state).toBe("asleep");
+    expect(life.drivers[0]!.vectors.mode).toBe(null);
+    bench.run(life.perform({ do: "unbind" }));
+    bench.run(life.perform({ do: "resume" }));
+    expect(life.state).toBe("running");
+    expect(life.drivers[0]!.vectors.mode).toBe("msix");
+    expect(bench.vm.log.filter((line) => line.startsWith("reset"))).toEqual([]);
+    expect(bench.points().slice(-4)).toEqual([
+      "guest_suspend",
+      "guest_resume",
+      "guest_mode",
+      "guest_io_start",
+    ]);
+  });
+
+  test("who does not sleep does not wake", () => {
+    const { bench, life } = living();
+    bench.run(life.perform({ do: "boot" }));
+    bench.run(life.perform({ do: "resume" }));
+    expect(bench.points()).not.toContain("guest_resume");
+  });
+});

@@ -19,6 +19,7 @@ describe("the library", () => {
   it("holds the scenarios of the documentation", () => {
     expect(listLibrary().map(({ name }) => name)).toEqual([
       "add-queue",
+      "boot-stages",
       "crash-loop",
       "dpdk-hoard",
       "edu-intx",

@@ -81,3 +81,42 @@ describe("work queues and RDMA", () => {
     }
   });
 });
+
+describe("kexec, sleep and firmware", () => {
+  const guest = (more: object, model = "nic"): readonly TimelineEntry[] =>
+    scenarioFromData({
+      devices: [{ name: "d", model }],
+      guests: [{ name: "g", device: "d", ...more }],
+      duration: "1s",
+    }).guests[0]!.timeline;
+  const after = (...entries: object[]): readonly TimelineEntry[] =>
+    guest({ timeline: [{ at: "0ms", do: "boot" }, ...entries] });
+
+  test("a crash kernel may choose its mode, one that the device has", () => {
+    expect(after({ at: "5ms", do: "crash-kexec", to: "msi" })[1]!.to).toBe("msi");
+    expect(after({ at: "5ms", do: "crash-kexec" })[1]!.to).toBe(undefined);
+    expect(() => after({ at: "5ms", do: "kexec", to: "msi" })).toThrow("kexec takes no to:");
+    const entry = { at: "5ms", do: "crash-kexec" };
+    const timeline = [{ at: "0ms", do: "boot" }, entry];
+    expect(() => guest({ timeline }, "idxd")).toThrow("device d (idxd) has no intx");
+  });
+
+  test("who sleeps is woken or reset before anything else", () => {
+    const suspend = { at: "5ms", do: "suspend" };
+    expect(after(suspend, { at: "6ms", do: "resume" }, { at: "7ms", do: "reboot" })).toHaveLength(
+      4,
+    );
+    const again = { at: "8ms", do: "suspend" };
+    expect(after(suspend, { at: "6ms", do: "reset" }, again)).toHaveLength(4);
+    expect(() => after(suspend, { at: "6ms", do: "reboot" })).toThrow(
+      "reboot while the guest sleeps",
+    );
+    expect(() => after({ at: "6ms", do: "resume" })).toThrow("a guest that does not sleep");
+  });
+
+  test("firmware is QEMU's, and uses what the device has", () => {
+    expect(guest({ firmware: ["intx", "msi"] })).toHaveLength(1);
+    expect(() => guest({ firmware: ["msi"] }, "nvme")).toThrow("device d (nvme) has no msi");
+    expect(() => guest({ firmware: ["intx"], vmm: "crosvm" })).toThrow("crosvm has no firmware");
+  });
+});
