@@ -254,8 +254,9 @@ export class VfioPciDevice {
     this.#tellReset("resetting");
     const saved = this.fn.saveState();
     this.fn.configWrite(PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
-    yield* sleep(this.host.env.costs.deviceReset);
+    // The function is reset when the bit is written (pcie_flr); then it has 100 ms to come back.
     this.physical.reset();
+    yield* sleep(this.host.env.costs.deviceReset);
     this.fn.restoreState(saved);
     this.#tellReset("reset done");
     return 0;
@@ -272,8 +273,8 @@ export class VfioPciDevice {
     this.#saved = null;
     this.fn.configWrite(PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
     if (this.#resetWorks) {
-      yield* sleep(this.host.env.costs.deviceReset);
       this.physical.reset();
+      yield* sleep(this.host.env.costs.deviceReset);
     }
     // pci_restore_state writes MSI registers only where MSI was on: the vectors granted last stay.
     const granted = this.fn.msi?.allotted ?? 1;
