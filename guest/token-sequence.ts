@@ -53,6 +53,11 @@ export class TokenSequence {
     this.#merged[row]!++;
   }
 
+  /** The number after the last token that has arrived; up to it `taken` took all. Hot path. */
+  end(row: number): number {
+    return this.#next[row]!;
+  }
+
   /** A vCPU takes a request that stands for `n` tokens: the number of the oldest. Hot path. */
   taken(row: number, n: number): number {
     const sequence = this.#next[row]!;

@@ -27,6 +27,8 @@ export class VmProcess implements GuestMachine {
   readonly #actions: (() => Process)[] = [];
   readonly #arrived = new WaitQueue("guest.actions");
   #timers: TimedEvent[] = [];
+  /** The VMM reads eventfds and injects itself. */
+  readonly #userspace: boolean;
   #task: Task | null = null;
   #acting = false;
   /** The host has no core for the process until then (virtual clock). */
@@ -39,6 +41,7 @@ export class VmProcess implements GuestMachine {
     this.#env = env;
     this.#garbage = env.random(`garbage:${plan.spec.name}`);
     this.#plan = plan;
+    this.#userspace = plan.spec.path === "userspace";
     this.#port = port;
     this.#vm = vm;
     const table = new IrqTable(vm.vcpus);
@@ -133,7 +136,9 @@ export class VmProcess implements GuestMachine {
   poll(): number {
     if (!this.alive() || this.#stalled()) return 0;
     // Interrupts first: they are what somebody waits for by the nanosecond.
-    const did = this.#interrupts.poll() + this.#vm.poll();
+    let did = this.#interrupts.poll();
+    if (this.#userspace && this.#port.guestPoll.glance()) this.#interrupts.noticed();
+    did += this.#vm.poll();
     if (did > 0) publishProgress(this.#port, this.#interrupts.delivered);
     return did;
   }
@@ -185,6 +190,7 @@ export class VmProcess implements GuestMachine {
       name: this.#plan.spec.name,
       latency: stages.toJSON(),
       ...(sleptUntil === undefined ? {} : { latencyByWake: stages.byWake() }),
+      coalesced: stages.coalescedByWake(),
       ...(watch === null ? {} : { watch: watch.report() }),
       interrupts: this.#interrupts.delivered,
       counters,

@@ -144,11 +144,16 @@ export class GuestInterrupts {
     return count;
   }
 
-  /** What the VMM has injected itself was not noticed here. */
+  /** A VMM that injects itself is about to look at its eventfds, and one is readable. */
+  noticed(): void {
+    if (this.#full) this.#env.clock.stamp(this.#samples.stamps, STAMP_WOKEN);
+  }
+
+  /** What a VMM injects itself was not noticed here. */
   #stampWoken(): void {
     const { stamps } = this.#samples;
     if (this.#vm.lapics.glance()) this.#env.clock.stamp(stamps, STAMP_WOKEN);
-    else stamps[STAMP_WOKEN] = 0;
+    else if (!this.#kicked) stamps[STAMP_WOKEN] = 0;
   }
 
   /** Reset of the vCPUs: IRRs are cleared, what was in them is lost. */
@@ -232,7 +237,7 @@ export class GuestInterrupts {
       return;
     }
     if (handler.handleIrq(NO_SLOT)) {
-      this.#samples.ran(row, number);
+      this.#samples.ran(row, number, number + 1);
       this.#fates.count(row, DELIVERED);
       this.delivered++;
     } else {
@@ -251,8 +256,9 @@ export class GuestInterrupts {
       this.repeated++;
       return;
     }
-    const sequence = this.#vm.sequence.taken(row, tokens);
-    if (sampled) this.#samples.ran(row, sequence);
+    const { sequence } = this.#vm;
+    const first = sequence.taken(row, tokens);
+    if (sampled) this.#samples.ran(row, first, sequence.end(row));
     if (tokens > 1) this.#fates.count(row, COALESCED_IRR, tokens - 1);
     this.#fates.count(row, DELIVERED);
     this.delivered++;

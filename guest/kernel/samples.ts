@@ -1,5 +1,5 @@
 /** Pairs the host's time stamps with the times at which this guest's handlers ran. */
-import { MOMENTS, type StageRecorder } from "../../src/measure/stages.ts";
+import { MERGED, MOMENTS, type StageRecorder } from "../../src/measure/stages.ts";
 import type { LatencyWatch } from "../../src/measure/watch.ts";
 import {
   LOG_HANDLER,
@@ -14,6 +14,8 @@ import {
 const WINDOW = 4;
 /** No sequence number, and equal to none that a log may hold. */
 const NONE = Number.NaN;
+/** No place. */
+const NOWHERE = -1;
 /** Columns of MOMENTS that the guest fills; the first three are the host's. */
 const WOKEN = 3;
 const INJECTED = 4;
@@ -33,7 +35,8 @@ const SIGNALLED = HOST_MOMENTS - 1;
 /**
  * The host logs a stamp right after it has published the interrupt, so either half may come first:
  * each waits in a small window of its row, and a sample whose place is taken by a later one before
- * it finds its other half is lost.
+ * it finds its other half is lost. Interrupts that one handler serves together are one sample, of
+ * the oldest; the others are recorded apart, each from its own raise.
  */
 export class LatencySamples {
   /** Of the interrupt that is being delivered, ns: see `ran`. */
@@ -51,6 +54,9 @@ export class LatencySamples {
   readonly #hostHalf: Float64Array;
   readonly #guestSequence: Float64Array;
   readonly #guestHalf: Float64Array;
+  /** Tokens that the last handlers of each place served, from first to before end. */
+  readonly #servedFirst: Float64Array;
+  readonly #servedEnd: Float64Array;
 
   /** `sleptUntil`: [0] is when the guest's thread last woke from a sleep (MachineEnv). */
   constructor(
@@ -69,10 +75,15 @@ export class LatencySamples {
     this.#hostHalf = new Float64Array(rows * WINDOW * HOST_MOMENTS);
     this.#guestSequence = new Float64Array(rows * WINDOW).fill(NONE);
     this.#guestHalf = new Float64Array(rows * WINDOW * GUEST_HALF);
+    this.#servedFirst = new Float64Array(rows * WINDOW).fill(NONE);
+    this.#servedEnd = new Float64Array(rows * WINDOW).fill(NONE);
   }
 
-  /** A handler ran for token `sequence` of `row`, at the times in `stamps`. Hot path. */
-  ran(row: number, sequence: number): void {
+  /**
+   * A handler ran for token `sequence` of `row` and those after it up to `end`, at the times in
+   * `stamps`. Hot path.
+   */
+  ran(row: number, sequence: number, end: number): void {
     const place = row * WINDOW + (sequence & (WINDOW - 1));
     const at = place * GUEST_HALF;
     const { stamps } = this;
@@ -81,8 +92,11 @@ export class LatencySamples {
     this.#guestHalf[at + 2] = stamps[STAMP_ISR]!;
     this.#guestHalf[at + SLEPT_UNTIL] = this.#sleptUntil[0]!;
     this.#guestSequence[place] = sequence;
+    this.#servedFirst[place] = sequence;
+    this.#servedEnd[place] = end;
     this.#unpaired++;
     if (this.#hostSequence[place] === sequence) this.#record(place);
+    if (end > sequence + 1) this.#servedTogether(row, place);
   }
 
   /** Handlers that have run since the host's log was last read with success. */
@@ -100,12 +114,47 @@ export class LatencySamples {
     if (!(row >= 0 && row < this.#rows)) return;
     const sequence = entry[from + LOG_SEQUENCE]!;
     const place = row * WINDOW + (sequence & (WINDOW - 1));
+    const merged = entry[from + LOG_HANDLER] === MERGED;
+    if (merged || this.#guestSequence[place] !== sequence) {
+      const served = this.#servedIn(row, sequence);
+      if (merged || (served !== NOWHERE && this.#servedFirst[served] !== sequence)) {
+        this.#recordCoalesced(served, entry[from + LOG_RAISED]!, entry[from + LOG_SIGNALLED]!);
+        return;
+      }
+    }
     const at = place * HOST_MOMENTS;
     this.#hostHalf[at] = entry[from + LOG_RAISED]!;
     this.#hostHalf[at + 1] = entry[from + LOG_HANDLER]!;
     this.#hostHalf[at + 2] = entry[from + LOG_SIGNALLED]!;
     this.#hostSequence[place] = sequence;
     if (this.#guestSequence[place] === sequence) this.#record(place);
+  }
+
+  /** The place of the handler that served token `sequence`, or NOWHERE. */
+  #servedIn(row: number, sequence: number): number {
+    for (let place = row * WINDOW; place < (row + 1) * WINDOW; place++) {
+      if (sequence >= this.#servedFirst[place]! && sequence < this.#servedEnd[place]!) return place;
+    }
+    return NOWHERE;
+  }
+
+  /** Tokens whose host's half is here already. */
+  #servedTogether(row: number, served: number): void {
+    for (let place = row * WINDOW; place < (row + 1) * WINDOW; place++) {
+      const sequence = this.#hostSequence[place]!;
+      const later = sequence > this.#servedFirst[served]!;
+      if (!later || sequence >= this.#servedEnd[served]!) continue;
+      const at = place * HOST_MOMENTS;
+      this.#recordCoalesced(served, this.#hostHalf[at]!, this.#hostHalf[at + SIGNALLED]!);
+      this.#hostSequence[place] = NONE;
+    }
+  }
+
+  #recordCoalesced(served: number, raised: number, signalled: number): void {
+    if (served === NOWHERE || this.#watch?.hit === true) return;
+    const at = served * GUEST_HALF;
+    const parked = signalled < this.#guestHalf[at + SLEPT_UNTIL]!;
+    this.#stages.recordCoalesced(raised, this.#guestHalf[at + GUEST_MOMENTS - 1]!, parked);
   }
 
   #record(place: number): void {

@@ -1,7 +1,7 @@
 /** Counts and stamps the interrupts of one device: the host's half of ledger and latency. */
 import { FATE, type Fate, type FateCounts } from "../../src/measure/fates.ts";
 import { type DeviceRows, type IrqKind, rowOf } from "../../src/measure/rows.ts";
-import { NOT_HANDLED } from "../../src/measure/stages.ts";
+import { MERGED, NOT_HANDLED } from "../../src/measure/stages.ts";
 import type { LevelTokens } from "../../src/shm/level-tokens.ts";
 import type { StampLogWriter } from "../../src/shm/stamp-log.ts";
 import type { Clock } from "../../src/time/clock.ts";
@@ -139,8 +139,21 @@ export class DeviceMeter {
 
   /** A token merged with an older one, whose stamps go on. */
   merged(row: number, fate: Fate): void {
-    this.#store.fates.count(row, FATE[fate]);
-    if (this.#fresh === row) this.#store.raisedAt[row] = NOT_RAISED;
+    const store = this.#store;
+    store.fates.count(row, FATE[fate]);
+    if (this.#fresh !== row) return;
+    // No older one is here: it waits in the guest.
+    if (store.allStages) this.#logMerged(row);
+    store.raisedAt[row] = NOT_RAISED;
+  }
+
+  /** It has no handler of its own, but a time from its raise to that of the one it merged with. */
+  #logMerged(row: number): void {
+    const store = this.#store;
+    const stamps = this.#stamps;
+    stamps[RAISED] = store.raisedAt[row]!;
+    stamps[HANDLER] = MERGED;
+    store.log.appendTimes(row, store.sent[row]! - 1, stamps);
   }
 
   /** `n` tokens are lost. */

@@ -6,6 +6,7 @@ import { formatNs } from "../base/units.ts";
 import { wrap } from "../report/table.ts";
 import type { FloorResult } from "../run/result.ts";
 import { scenarioFromData } from "../scenario/loader.ts";
+import { measureClockStep } from "../time/clock-step.ts";
 import { WallClock } from "../time/wall-clock.ts";
 import { EXIT_FAILED, EXIT_OK, type Io } from "./io.ts";
 import type { AddCommand } from "./program.ts";
@@ -57,18 +58,7 @@ function sharedMemoryFinding(): Finding {
 
 /** Smallest step of the clock, and what reading it costs. */
 export function clockFinding(now: () => number): Finding {
-  const readings = 20_000;
-  // The first readings are the compiler's.
-  for (let i = 0; i < readings; i++) now();
-  let step = Number.POSITIVE_INFINITY;
-  const start = now();
-  let last = start;
-  for (let i = 0; i < readings; i++) {
-    const reading = now();
-    if (reading > last && reading - last < step) step = reading - last;
-    last = reading;
-  }
-  const cost = (last - start) / readings;
+  const { step, cost } = measureClockStep(now);
   const good = step < 1_000 && cost < 500;
   return {
     what: "clock",
@@ -100,7 +90,7 @@ function tasksetFinding(path: string, cores: number): Finding {
     found: there ? "present" : "not in PATH",
     verdict: there ? "good" : "so-so",
     advice: there
-      ? `for steadier figures: taskset -c 0-${Math.min(cores, 4) - 1} vfio-cosim latency`
+      ? `for steadier figures: vfio-cosim latency --cpus 0-${Math.min(cores, 4) - 1}`
       : "install util-linux to pin a run to cores of your choice",
   };
 }

@@ -85,7 +85,8 @@ async function publish(
   io.out(text ?? (await renderResult(result, output)));
 }
 
-function makeDirectory(dir: string): void {
+/** Makes the directory of --out; throws UsageError. */
+export function makeDirectory(dir: string): void {
   try {
     makeParents(resolve(dir));
   } catch (error) {

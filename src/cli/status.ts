@@ -12,9 +12,18 @@ export class StatusLine {
   #lastNs = 0;
   #lastInterrupts = 0;
   #rate = 0;
+  #prefix = "";
 
   constructor(io: Io) {
     this.#io = io;
+  }
+
+  /** Another run begins; `prefix` goes before what is shown of it. */
+  begin(prefix: string): void {
+    this.#prefix = prefix;
+    this.#lastNs = 0;
+    this.#lastInterrupts = 0;
+    this.#rate = 0;
   }
 
   /** Shows how far a run is; nothing unless stderr is a terminal. */
@@ -26,7 +35,7 @@ export class StatusLine {
       this.#lastNs = progress.elapsedNs;
       this.#lastInterrupts = progress.interrupts;
     }
-    this.note(statusText(progress, this.#rate));
+    this.note(this.#prefix + statusText(progress, this.#rate));
   }
 
   note(text: string): void {

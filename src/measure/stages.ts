@@ -68,6 +68,12 @@ const TOTAL_SPAN = COMMON.slice(-1);
 /** In place of the time of `handler`: the interrupt was posted. */
 export const NOT_HANDLED = -1;
 
+/**
+ * In place of the time of `handler`: not a token on its way, but one that found the token of this
+ * number waiting in the guest and merged with it.
+ */
+export const MERGED = -2;
+
 /** Spans with their histograms in flat arrays, for the hot path. */
 class Spans {
   readonly #histograms: readonly LatencyHistogram[];
@@ -119,11 +125,16 @@ class Recording {
   }
 }
 
+/** Samples by how they found the guest's thread. */
+export type SamplesByWake = Readonly<Record<Wake, StageSamples>>;
+
 /** Histograms of a guest by stage; what found it parked and what did not are kept apart. */
 export class StageRecorder {
   readonly #allStages: boolean;
   readonly #spinning: Recording;
   #parked: Recording | null = null;
+  /** Of interrupts that merged with an older one: from their own raise to its handler. */
+  readonly #coalesced: Record<Wake, LatencyHistogram | null> = { spinning: null, parked: null };
   /** Interrupts raised before this time (ns) are the warm-up's, and not recorded. */
   fromNs = Number.NEGATIVE_INFINITY;
   /** Samples of the warm-up. */
@@ -145,6 +156,14 @@ export class StageRecorder {
     }
   }
 
+  /** An interrupt merged with one whose handler ran at `isrNs`. */
+  recordCoalesced(raisedNs: number, isrNs: number, parked: boolean): void {
+    if (raisedNs < this.fromNs || isrNs < raisedNs) return;
+    const wake = parked ? "parked" : "spinning";
+    this.#coalesced[wake] ??= new LatencyHistogram();
+    this.#coalesced[wake].record(isrNs - raisedNs);
+  }
+
   /** All samples. */
   toJSON(): StageSamples {
     if (this.#parked === null) return this.#spinning.toJSON();
@@ -153,8 +172,15 @@ export class StageRecorder {
     return Object.fromEntries([...merged].map(([stage, sum]) => [stage, sum.toJSON()]));
   }
 
-  byWake(): Readonly<Record<Wake, StageSamples>> {
+  byWake(): SamplesByWake {
     return { spinning: this.#spinning.toJSON(), parked: this.#parked?.toJSON() ?? {} };
+  }
+
+  /** The same of interrupts that merged with another, as stage `total`. */
+  coalescedByWake(): SamplesByWake {
+    const of = (histogram: LatencyHistogram | null): StageSamples =>
+      histogram === null ? {} : { total: histogram.toJSON() };
+    return { spinning: of(this.#coalesced.spinning), parked: of(this.#coalesced.parked) };
   }
 }
 

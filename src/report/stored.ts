@@ -12,6 +12,9 @@ import { misfit } from "./shape.ts";
 /** What `--out` names a result. */
 export const RESULT_FILE = "result.json";
 
+/** And a latency measurement, which lies beside its runs. */
+export const LATENCY_FILE = "latency.json";
+
 export type Stored = RunResult | PolicyMatrix;
 
 const SHAPES = { [RUN_SCHEMA]: RUN_SHAPE, [MATRIX_SCHEMA]: MATRIX_SHAPE } as const;
@@ -42,7 +45,7 @@ export function readRuns(path: string): RunResult[] {
   if (!isDirectory(path)) return [readRun(path)];
   const names = readdirSync(path).sort();
   if (names.includes(RESULT_FILE)) return [readRun(path)];
-  const inside = names.map((name) => join(path, name));
+  const inside = names.filter((name) => name !== LATENCY_FILE).map((name) => join(path, name));
   const files = inside.filter(
     (entry) => entry.endsWith(".json") || (isDirectory(entry) && hasResult(entry)),
   );

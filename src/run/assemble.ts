@@ -2,6 +2,7 @@
 import { leakOf } from "../check/leaks.ts";
 import { runChecks } from "../check/run-checks.ts";
 import { referenceNs } from "../measure/calibration.ts";
+import type { HistogramJson } from "../measure/histogram.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
 import {
   mergeSamples,
@@ -160,6 +161,7 @@ function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
       stages: summariseStages(mergeSamples([samples[i]!])),
     })),
     histograms: Object.fromEntries([...merged].map(([stage, sum]) => [stage, sum.toJSON()])),
+    coalesced: coalescedOf(outcome, WAKES),
     ...latencyByWake(outcome),
     floor,
     ratio:
@@ -169,14 +171,24 @@ function latencyResult(scenario: Scenario, outcome: RunOutcome): LatencyResult {
   };
 }
 
-function latencyByWake({ engine, guests }: RunOutcome): { byWake?: Record<Wake, WakeLatency> } {
+function coalescedOf({ guests }: RunOutcome, wakes: readonly Wake[]): HistogramJson | null {
+  const samples = guests.flatMap(({ report }) => {
+    return report === null ? [] : wakes.map((wake) => report.coalesced[wake]);
+  });
+  return mergeSamples(samples).get("total")?.toJSON() ?? null;
+}
+
+function latencyByWake(outcome: RunOutcome): { byWake?: Record<Wake, WakeLatency> } {
+  const { engine, guests } = outcome;
   if (engine !== "threads") return {};
   const of = (wake: Wake): WakeLatency => {
-    const merged = mergeSamples(
-      guests.map(({ report }) => (report?.latencyByWake?.[wake] ?? {}) as StageSamples),
-    );
+    const merged = mergeSamples(guests.map(({ report }) => report?.latencyByWake?.[wake] ?? {}));
     const histograms = [...merged].map(([stage, sum]) => [stage, sum.toJSON()]);
-    return { stages: summariseStages(merged), histograms: Object.fromEntries(histograms) };
+    return {
+      stages: summariseStages(merged),
+      histograms: Object.fromEntries(histograms),
+      coalesced: coalescedOf(outcome, [wake]),
+    };
   };
   const [spinning, parked] = WAKES.map(of);
   return { byWake: { spinning: spinning!, parked: parked! } };

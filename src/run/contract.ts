@@ -3,7 +3,7 @@ import type { Prng } from "../base/prng.ts";
 import type { HeldReport } from "../measure/held.ts";
 import type { IdleRelease, IdleSpansReport } from "../measure/idle-spans.ts";
 import type { DeviceRows } from "../measure/rows.ts";
-import type { Wake } from "../measure/stages.ts";
+import type { SamplesByWake } from "../measure/stages.ts";
 import type { WatchReport } from "../measure/watch.ts";
 import type { DeviceSpec, GuestSpec, HostSpec } from "../scenario/types.ts";
 import type { GuestPort, HostPort } from "../shm/border.ts";
@@ -258,7 +258,9 @@ export interface GuestReport {
   readonly name: string;
   readonly latency: LatencySamples;
   /** The same by how the guest's thread was waiting; left out where there are no threads. */
-  readonly latencyByWake?: Readonly<Record<Wake, LatencySamples>>;
+  readonly latencyByWake?: SamplesByWake;
+  /** Of interrupts that merged with an older one of theirs in the guest: raise to its handler. */
+  readonly coalesced: SamplesByWake;
   /** The last samples up to one beyond the limit, if there is a limit. */
   readonly watch?: WatchReport;
   readonly interrupts: number;

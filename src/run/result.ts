@@ -129,6 +129,11 @@ export interface LatencyResult {
   readonly guests: readonly { readonly name: string; readonly stages: readonly LatencyRow[] }[];
   /** What the rows of `stages` sum up, by stage. Left out by results of older versions. */
   readonly histograms?: Readonly<Record<string, HistogramJson>>;
+  /**
+   * Of interrupts that merged with an older one in the guest: from their own raise to the handler
+   * that served both. Null: none did. Left out by results of older versions.
+   */
+  readonly coalesced?: HistogramJson | null;
   /** Threads only; left out by results of older versions. */
   readonly byWake?: Readonly<Record<Wake, WakeLatency>>;
   /** Null for the virtual engine, whose costs are a model. */
@@ -141,6 +146,8 @@ export interface LatencyResult {
 export interface WakeLatency {
   readonly stages: readonly LatencyRow[];
   readonly histograms: Readonly<Record<string, HistogramJson>>;
+  /** As that of LatencyResult. */
+  readonly coalesced: HistogramJson | null;
 }
 
 /** One trace event of host or guest. */

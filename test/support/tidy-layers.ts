@@ -20,11 +20,16 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // A recording is played to a host machine, through run/entries.ts and the contract.
   conform: [...CORE, "scenario", "run"],
   report: ["base", "measure", "scenario"],
+  // A measurement is made of runs, and shown by what shows runs.
+  latency: ["base", "measure", "scenario", "report"],
   explore: [...CORE, "scenario", "run", "check"],
   // A comparison of policies is handed to reports as their PolicyMatrix, and has a page of its own.
   sweep: [...CORE, "scenario", "run", "check", "report"],
-  cli: ["base", "time", "measure", "scenario", "run", "report", "conform", "explore", "sweep"],
-  index: ["base", "measure", "scenario", "run", "report", "sweep"],
+  cli: [
+    ...["base", "time", "measure", "scenario", "run", "report", "latency"],
+    ...["conform", "explore", "sweep"],
+  ],
+  index: ["base", "measure", "scenario", "run", "report", "latency", "sweep"],
   host: [...CORE],
   guest: [...CORE],
   // host/worker.ts and guest/worker.ts: shells that put a side on a thread.
@@ -36,6 +41,7 @@ export const TYPE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   scenario: ["run"],
   check: ["run"],
   report: ["run"],
+  latency: ["run"],
   wire: ["run", "scenario", "measure"],
   host: ["run", "scenario"],
   guest: ["run", "scenario"],

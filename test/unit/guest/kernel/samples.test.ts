@@ -18,7 +18,7 @@ const ROWS = 3;
 /** The handler of a token ran, having been woken, injected and entered at these times. */
 function ran(to: LatencySamples, row: number, sequence: number, times: readonly number[]): void {
   to.stamps.set(times);
-  to.ran(row, sequence);
+  to.ran(row, sequence, sequence + 1);
 }
 
 let host: StampLogWriter;
