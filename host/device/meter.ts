@@ -143,7 +143,7 @@ export class DeviceMeter {
     store.fates.count(row, FATE[fate]);
     if (this.#fresh !== row) return;
     // No older one is here: it waits in the guest.
-    if (store.allStages) this.#logMerged(row);
+    if (store.allStages && store.sent[row]! > 0) this.#logMerged(row);
     store.raisedAt[row] = NOT_RAISED;
   }
 

@@ -1,15 +1,23 @@
 /** Pairing of the host's stamps with the handlers that ran (guest/kernel/samples.ts). */
 import { beforeEach, describe, expect, test } from "vitest";
 import { LatencySamples } from "../../../../guest/kernel/samples.ts";
-import { MOMENTS, StageRecorder } from "../../../../src/measure/stages.ts";
+import { MERGED, MOMENTS, StageRecorder } from "../../../../src/measure/stages.ts";
+import { LatencyWatch } from "../../../../src/measure/watch.ts";
 import { StampLogReader, StampLogWriter, stampLogBytes } from "../../../../src/shm/stamp-log.ts";
 
 /** Keeps the moments of each sample. */
 class Recorded extends StageRecorder {
   readonly samples: number[][] = [];
+  readonly parked: boolean[] = [];
+  readonly coalesced: [raised: number, isr: number, parked: boolean][] = [];
 
-  override record(moments: Float64Array): void {
+  override record(moments: Float64Array, parked = false): void {
     this.samples.push([...moments]);
+    this.parked.push(parked);
+  }
+
+  override recordCoalesced(raised: number, isr: number, parked: boolean): void {
+    this.coalesced.push([raised, isr, parked]);
   }
 }
 
@@ -133,4 +141,81 @@ test("handlers wait for a look at the log that brings something", () => {
   host.append(0, 0, 1, 2, 3);
   samples.pair();
   expect(samples.unpaired).toBe(0);
+});
+
+describe("interrupts that one handler serves together", () => {
+  test("are one sample, and each of the others its own time from raise to that handler", () => {
+    for (let i = 0; i < 3; i++) host.append(0, i, 100 + i, 110 + i, 120 + i);
+    samples.stamps.set([200, 200, 210]);
+    samples.ran(0, 0, 3);
+    samples.pair();
+    expect(stages.samples).toEqual([[100, 110, 120, 200, 200, 210]]);
+    expect(stages.coalesced).toEqual([
+      [101, 210, false],
+      [102, 210, false],
+    ]);
+  });
+
+  test("are found, too, if the host's stamps were there before the handler ran", () => {
+    for (let i = 0; i < 3; i++) host.append(0, i, 100 + i, 110 + i, 120 + i);
+    samples.pair();
+    samples.stamps.set([200, 200, 210]);
+    samples.ran(0, 0, 3);
+    expect(stages.samples).toHaveLength(1);
+    expect(stages.coalesced.map(([raised]) => raised)).toEqual([101, 102]);
+  });
+
+  test("may have merged on the host, which names the one they merged with", () => {
+    host.append(0, 5, 100, 110, 120);
+    host.append(0, 5, 150, MERGED, 160);
+    ran(samples, 0, 5, [200, 200, 210]);
+    samples.pair();
+    expect(stages.samples).toEqual([[100, 110, 120, 200, 200, 210]]);
+    expect(stages.coalesced).toEqual([[150, 210, false]]);
+  });
+
+  test("are not taken for others that come later", () => {
+    samples.stamps.set([200, 200, 210]);
+    samples.ran(0, 0, 2);
+    host.append(0, 2, 300, 310, 320);
+    samples.pair();
+    ran(samples, 0, 2, [400, 400, 410]);
+    expect(stages.samples).toEqual([[300, 310, 320, 400, 400, 410]]);
+    expect(stages.coalesced).toEqual([]);
+  });
+});
+
+test("a sample knows whether it found the guest's thread asleep", () => {
+  const slept = Float64Array.of(0);
+  const memory = new SharedArrayBuffer(stampLogBytes());
+  const writer = new StampLogWriter(memory, 0);
+  const both = new LatencySamples(new StampLogReader(memory, 0), stages, ROWS, slept);
+  writer.append(0, 0, 100, 110, 120);
+  slept[0] = 150;
+  ran(both, 0, 0, [160, 160, 170]);
+  // It sleeps again before the samples are paired, which does not count for one that ran before.
+  slept[0] = 400;
+  writer.append(0, 1, 500, 510, 520);
+  ran(both, 0, 1, [560, 560, 570]);
+  both.pair();
+  expect(stages.parked).toEqual([true, false]);
+});
+
+test("after one beyond the limit nothing is recorded any more", () => {
+  let hits = 0;
+  const watch = new LatencyWatch(400, () => hits++);
+  const memory = new SharedArrayBuffer(stampLogBytes());
+  const writer = new StampLogWriter(memory, 0);
+  const never = Float64Array.of(0);
+  const watched = new LatencySamples(new StampLogReader(memory, 0), stages, ROWS, never, watch);
+  for (const [sequence, isr] of [500, 501, 600].entries()) {
+    writer.append(2, sequence, 100, 110, 120);
+    ran(watched, 2, sequence, [200, 200, isr]);
+    watched.pair();
+  }
+  expect(hits).toBe(1);
+  expect(stages.samples.map((moments) => moments[5])).toEqual([500, 501]);
+  const { hit, before } = watch.report();
+  expect([hit?.row, hit?.sequence, hit?.moments[5]]).toEqual([2, 1, 501]);
+  expect(before.map(({ sequence }) => sequence)).toEqual([0]);
 });

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { DeviceMeter, MeterStorage } from "../../../../host/device/meter.ts";
 import { FATE, FateCounts } from "../../../../src/measure/fates.ts";
+import { MERGED } from "../../../../src/measure/stages.ts";
 import { LevelTokens } from "../../../../src/shm/level-tokens.ts";
 import { StampLogReader, StampLogWriter, stampLogBytes } from "../../../../src/shm/stamp-log.ts";
 import { VirtualClock } from "../../../../src/time/virtual-clock.ts";
@@ -118,6 +119,23 @@ describe("a token that waits on the host's side", () => {
     meter.raise(ROW, 200);
     meter.sent(ROW);
     expect(logged().map((sample) => sample[2])).toEqual([200]);
+  });
+
+  test("leaves its own raise in the log if all stages are wanted, with the number it merged with", () => {
+    meter.raise(ROW, 100);
+    meter.sent(ROW);
+    meter.raise(ROW, 200);
+    meter.merged(ROW, "coalesced-pir");
+    expect(logged()).toEqual([
+      [ROW, 0, 100, 100, 100],
+      [ROW, 0, 200, MERGED, 200],
+    ]);
+    setUp(false);
+    meter.raise(ROW, 100);
+    meter.sent(ROW);
+    meter.raise(ROW, 200);
+    meter.merged(ROW, "coalesced-pir");
+    expect(logged()).toHaveLength(1);
   });
 
   test("does not lose its time to a merge in another row", () => {

@@ -87,3 +87,29 @@ test("guests are merged by stage, and stages of others come before the known one
     max: 200,
   });
 });
+
+test("what found the guest parked is apart from what did not, and both are in the whole", () => {
+  const recorder = new StageRecorder(false);
+  recorder.record(Float64Array.of(0, 0, 0, 0, 0, 10));
+  recorder.record(Float64Array.of(0, 0, 0, 0, 0, 20), true);
+  recorder.record(Float64Array.of(0, 0, 0, 0, 0, 30), true);
+  const { spinning, parked } = recorder.byWake();
+  expect([spinning.total!.max, parked.total!.min, parked.total!.max]).toEqual([10, 20, 30]);
+  expect(summary(recorder)[0]).toMatchObject({ count: 3, min: 10, max: 30 });
+});
+
+test("what is raised in the warm-up is no sample, coalesced or not", () => {
+  const recorder = new StageRecorder(false);
+  recorder.fromNs = 100;
+  recorder.record(Float64Array.of(99, 0, 0, 0, 0, 150));
+  recorder.recordCoalesced(99, 150, false);
+  expect([recorder.skipped, recorder.toJSON(), recorder.coalescedByWake().spinning]).toEqual([
+    1,
+    {},
+    {},
+  ]);
+  recorder.record(Float64Array.of(100, 0, 0, 0, 0, 150));
+  recorder.recordCoalesced(110, 150, true);
+  expect(summary(recorder)[0]).toMatchObject({ count: 1, max: 50 });
+  expect(recorder.coalescedByWake().parked.total!.max).toBe(40);
+});
