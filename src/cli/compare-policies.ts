@@ -1,5 +1,5 @@
 /** `vfio-cosim compare-policies SCENARIO`: the question of the review, as a table and in words. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
@@ -12,6 +12,8 @@ import {
 } from "../sweep/compare-policies.ts";
 import { parseCosts } from "../sweep/costs-file.ts";
 import { loadGridBase } from "../sweep/grid.ts";
+import type { RunFigures, RunJob } from "../sweep/job.ts";
+import type { JobQueue } from "../sweep/job-queue.ts";
 import { DEFAULT_POLICIES, parsePolicies } from "../sweep/policies.ts";
 import { runsCsv } from "../sweep/runs-csv.ts";
 import { parseCostNames } from "../sweep/sensitivity.ts";
@@ -19,7 +21,16 @@ import { comparisonPage } from "../sweep/text.ts";
 import { DEFAULT_TOPOLOGIES, parseTopologies, TOPOLOGIES } from "../sweep/topologies.ts";
 import { DEFAULT_VMMS, parseVmms } from "../sweep/vmms.ts";
 import type { Io } from "./io.ts";
-import { atLeastOne, durationFlag, exitCodeOfRuns, interruptible, virtualQueue } from "./jobs.ts";
+import {
+  addFresh,
+  atLeastOne,
+  durationFlag,
+  exitCodeOfRuns,
+  interruptible,
+  type ResumeFlags,
+  resumed,
+  virtualQueue,
+} from "./jobs.ts";
 import { collect } from "./options.ts";
 import type { AddCommand } from "./program.ts";
 import { styleFor, widthOf } from "./terminal.ts";
@@ -28,14 +39,13 @@ const DEFAULT_SCENARIO = "retention-pressure";
 /** Of report.txt, which has no terminal. */
 const FILE_WIDTH = 132;
 
-interface CompareFlags {
+interface CompareFlags extends ResumeFlags {
   readonly policies: string;
   readonly vmms: string;
   readonly topologies: string;
   readonly seeds: number;
   readonly set: readonly string[];
   readonly output: Format;
-  readonly out?: string;
   readonly costs?: string;
   readonly sensitivity?: string | true;
   readonly jitter: string;
@@ -57,7 +67,10 @@ function addFlags(command: Command): Command {
     .option("--sensitivity [costs]", "which orders flip if a cost (or each) is halved or doubled")
     .option("-j, --jobs <n>", "threads; default: cores", atLeastOne("-j"))
     .addOption(new Option("-o, --output <format>", "of stdout").choices(FORMATS).default("text"))
-    .option("--out <dir>", "also write result.json, report.{html,txt,md}, matrix.csv, runs.csv");
+    .option(
+      "--out <dir>",
+      "also write result.json, report.{html,txt,md}, matrix.csv, runs.csv; goes on there",
+    );
 }
 
 /** What the flags ask for; throws UsageError. */
@@ -87,22 +100,14 @@ function readText(file: string): string {
 
 async function compare(scenario: string, flags: CompareFlags, io: Io): Promise<number> {
   const options = optionsOf(scenario, flags);
-  if (flags.out !== undefined) mkdirSync(flags.out, { recursive: true });
-  const queue = virtualQueue(flags.jobs);
-  const found = await interruptible(io, async ({ signal, show }) => {
-    try {
-      return await comparePolicies(
-        {
-          ...options,
-          signal,
-          onProgress: ({ step, done, total, failed }) => show(step, done, total, failed),
-        },
-        queue,
-      );
-    } finally {
-      await queue.close();
-    }
-  });
+  const queued = (): JobQueue<RunJob, RunFigures> => virtualQueue(flags.jobs);
+  const found = await resumed(io, flags, "virtual", queued, (queue) =>
+    interruptible(io, ({ signal, show }) => {
+      const onProgress: ComparisonOptions["onProgress"] = ({ step, done, total, failed }) =>
+        show(step, done, total, failed);
+      return comparePolicies({ ...options, signal, onProgress }, queue);
+    }),
+  );
   if (flags.out !== undefined) await writeFiles(flags.out, found);
   const page = (): string => comparisonPage(found, widthOf(io), styleFor(io));
   io.out(flags.output === "text" ? page() : await renderMatrix(found.matrix, flags.output));
@@ -125,7 +130,7 @@ export const comparePoliciesCommand: AddCommand = (program, io, done) => {
     .command("compare-policies")
     .description("retention policies x VMMs x topologies x seeds: who is harmed, what it costs")
     .argument("[scenario]", "a name of `vfio-cosim list`, or a .yaml file", DEFAULT_SCENARIO);
-  addFlags(command).action(async (scenario: string, flags: CompareFlags) => {
+  addFresh(addFlags(command)).action(async (scenario: string, flags: CompareFlags) => {
     done(await compare(scenario, flags, io));
   });
 };

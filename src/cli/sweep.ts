@@ -11,7 +11,15 @@ import { parseParam } from "../sweep/params.ts";
 import { DEFAULT_FIGURES, runSweep, type SweepResult } from "../sweep/sweep.ts";
 import { sweepCsv, sweepText } from "../sweep/sweep-text.ts";
 import type { Io } from "./io.ts";
-import { atLeastOne, exitCodeOfRuns, interruptible, virtualQueue } from "./jobs.ts";
+import {
+  addFresh,
+  atLeastOne,
+  exitCodeOfRuns,
+  interruptible,
+  type ResumeFlags,
+  resumed,
+  virtualQueue,
+} from "./jobs.ts";
 import { collect } from "./options.ts";
 import type { AddCommand } from "./program.ts";
 import { styleFor, widthOf } from "./terminal.ts";
@@ -21,7 +29,7 @@ const FORMATS = ["text", "csv", "json"] as const;
 /** Of sweep.txt, which has no terminal. */
 const FILE_WIDTH = 132;
 
-interface SweepFlags {
+interface SweepFlags extends ResumeFlags {
   readonly param: readonly string[];
   readonly figure: readonly string[];
   readonly set: readonly string[];
@@ -29,7 +37,6 @@ interface SweepFlags {
   readonly engine: Engine;
   readonly jobs?: number;
   readonly output: (typeof FORMATS)[number];
-  readonly out?: string;
 }
 
 function addFlags(command: Command): Command {
@@ -45,7 +52,7 @@ function addFlags(command: Command): Command {
     )
     .option("-j, --jobs <n>", "threads of the virtual engine; default: cores", atLeastOne("-j"))
     .addOption(new Option("-o, --output <format>", "of stdout").choices(FORMATS).default("text"))
-    .option("--out <dir>", "also write sweep.json, sweep.csv and sweep.txt");
+    .option("--out <dir>", "also write sweep.{json,csv,txt}; a killed sweep goes on there");
 }
 
 function queueFor({ engine, jobs }: SweepFlags): JobQueue<RunJob, RunFigures> {
@@ -62,17 +69,15 @@ async function sweep(scenario: string, flags: SweepFlags, io: Io): Promise<numbe
   const { figure, set, seeds, engine, out } = flags;
   const figures = figure.length === 0 ? [...DEFAULT_FIGURES] : figure;
   const params = flags.param.map(parseParam);
-  const queue = queueFor(flags);
-  const found = await interruptible(io, async ({ signal, show }) => {
-    const onProgress = (done: number, total: number, failed: number): void =>
-      show(scenario, done, total, failed);
-    const options = { scenario, set, params, figures, seeds, engine, signal, onProgress };
-    try {
-      return await runSweep(options, queue);
-    } finally {
-      await queue.close();
-    }
-  });
+  const queued = (): JobQueue<RunJob, RunFigures> => queueFor(flags);
+  const found = await resumed(io, flags, engine, queued, (queue) =>
+    interruptible(io, ({ signal, show }) => {
+      const onProgress = (done: number, total: number, failed: number): void =>
+        show(scenario, done, total, failed);
+      const options = { scenario, set, params, figures, seeds, engine, signal, onProgress };
+      return runSweep(options, queue);
+    }),
+  );
   const { result } = found;
   if (out !== undefined) writeFiles(out, result);
   const forms = {
@@ -96,7 +101,7 @@ export const sweepCommand: AddCommand = (program, io, done) => {
     .command("sweep")
     .description("run a scenario at every point of a grid of settings, and tabulate figures")
     .argument("<scenario>", "a name of `vfio-cosim list`, or a .yaml file");
-  addFlags(command).action(async (scenario: string, flags: SweepFlags) => {
+  addFresh(addFlags(command)).action(async (scenario: string, flags: SweepFlags) => {
     done(await sweep(scenario, flags, io));
   });
 };
