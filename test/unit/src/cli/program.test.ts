@@ -79,7 +79,7 @@ describe("information", () => {
   });
 
   it("list shows scenarios, the schema, the figures", async () => {
-    expect((await cli("list")).out).toMatch(/^crash-loop +A guest that crashes/);
+    expect((await cli("list")).out).toMatch(/^crash-loop +A guest that crashes/m);
     const schema = JSON.parse((await cli("list", "--schema")).out);
     expect(schema.required).toEqual(["devices", "guests", "duration"]);
     expect(schema.properties.guests.items.properties.vcpus.maximum).toBe(32);
