@@ -50,6 +50,7 @@ class Host implements HostMachine {
   readonly #pool: IrqPool;
   readonly #retention: Retention;
   #atEnd: RetentionReport | null = null;
+  readonly #timeline: NonNullable<HostSpec["timeline"]>;
   readonly #bypass = new IrqBypass();
   readonly #devices = new Map<string, HostDevice>();
   readonly #guests = new Map<number, HostGuest>();
@@ -69,6 +70,7 @@ class Host implements HostMachine {
   ) {
     this.#env = env;
     this.#timed = env.clock.kind === "virtual";
+    this.#timeline = spec.timeline ?? [];
     const pool = createIrqPool(spec, env);
     this.#pool = pool;
     const retention = new Retention(env, pool);
@@ -129,6 +131,14 @@ class Host implements HostMachine {
     this.#guests.set(guest, { plan, process, devices, raised, injected, fates });
     this.#startLoad(plan, devices);
     this.#env.tracer.emit("process_attach", { process: plan.spec.name });
+  }
+
+  start(): void {
+    const { scheduler, clock } = this.#env;
+    const now = clock.now();
+    for (const { at, do: action, device } of this.#timeline) {
+      scheduler.at(now + at, () => this[action](device));
+    }
   }
 
   exit(guest: number, reason: string): void {
@@ -281,6 +291,7 @@ function guestReport(guest: HostGuest): HostGuestReport {
     injected: Array.from(guest.injected),
     hostile: { ...guest.process.hostile },
     alive: guest.process.alive,
+    callsCutShort: guest.process.callsCutShort,
   };
 }
 

@@ -51,7 +51,8 @@ export class NvmeDriver implements GuestDriver {
     this.#kernel = kernel;
     this.#dev = new PciDevice(kernel.vm, fn);
     this.vectors = driverVectors(this.#dev, kernel);
-    const queues = 1 + Math.max(1, Math.min(kernel.vm.vcpus, msixVectors - 1));
+    const vectors = Math.max(msixVectors, msiVectors);
+    const queues = 1 + Math.max(1, Math.min(kernel.vm.vcpus, vectors - 1));
     for (let id = 0; id < queues; id++) this.#queues.push(new NvmeQueue(kernel.vm, fn, id));
   }
 
@@ -83,6 +84,7 @@ export class NvmeDriver implements GuestDriver {
     const { vcpus } = this.#kernel.vm;
     let wanted = 1;
     if (this.mode === "msix") wanted = Math.min(vcpus + 1, yield* this.vectors.msixCount());
+    else if (this.mode === "msi") wanted = Math.min(vcpus + 1, this.#dev.fn.spec.msiVectors);
     yield* this.vectors.free(0);
     yield* this.vectors.freeAll();
     const masks = irqCreateAffinityMasks(vcpus, wanted, 1);

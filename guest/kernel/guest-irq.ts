@@ -13,12 +13,24 @@ export interface GuestKernelRules {
   readonly twoStepMoves: "maskable" | "unmaskable";
   /** "PCI/MSI: Enable memory decoding before restoring MSI-X messages", in stable trees, too. */
   readonly decodesForRestore: boolean;
+  /** An MSI-X vector is masked while its interrupt is handled. */
+  readonly masksAtInterrupt: boolean;
 }
 
-/** The newest of each series; 6.12's writes are recorded, 6.1 has the same two changes. */
+const MODERN = {
+  twoStepMoves: "maskable",
+  decodesForRestore: true,
+  masksAtInterrupt: false,
+} as const;
+
+/**
+ * The newest of each series; 6.12's writes are recorded, 6.1 has the same two changes. Of 2.6.18
+ * (RHEL 5) only what it does at each interrupt is its own here.
+ */
 export const GUEST_KERNELS = {
-  "linux-6.1": { twoStepMoves: "maskable", decodesForRestore: true },
-  "linux-6.12": { twoStepMoves: "maskable", decodesForRestore: true },
+  "linux-2.6.18": { ...MODERN, masksAtInterrupt: true },
+  "linux-6.1": MODERN,
+  "linux-6.12": MODERN,
 } as const satisfies Readonly<Record<string, GuestKernelRules>>;
 
 /** Choices that a kernel is free to make, where somebody else has made them; null: its own. */

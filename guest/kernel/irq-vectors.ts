@@ -16,6 +16,7 @@ import {
 import { IrqDomain } from "./irq-domain.ts";
 import { IrqMover } from "./irq-mover.ts";
 import type { IrqHandler } from "./irq-table.ts";
+import { MaskedHandler } from "./masked-handler.ts";
 import type { PciDevice } from "./pci-device.ts";
 import {
   PCI_CAP_ID_MSI,
@@ -223,9 +224,16 @@ export class IrqVectors implements DriverVectors {
   *request(vector: number, handler: IrqHandler): Process<number> {
     const irq = this.#irqs[vector]!;
     assert(irq.handler === null, () => `vector ${vector} is requested already`);
-    irq.handler = handler;
+    irq.handler = this.#handlerFor(irq, handler);
     if (this.#domain.isShutDown(irq)) return 0;
     return yield* this.#startup(irq);
+  }
+
+  #handlerFor(irq: GuestIrq, handler: IrqHandler): IrqHandler {
+    const { core } = this.#domain;
+    if (this.#mode !== "msix" || !core.rules.masksAtInterrupt) return handler;
+    const name = `${this.device}.ack`;
+    return new MaskedHandler(handler, irq, this.#chip!, (process) => core.spawn(name, process));
   }
 
   /**

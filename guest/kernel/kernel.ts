@@ -49,7 +49,7 @@ export class GuestKernel implements IrqCore {
     this.plan = plan;
     this.vm = vm;
     this.interrupts = interrupts;
-    this.rules = options.rules ?? GUEST_KERNELS["linux-6.12"];
+    this.rules = options.rules ?? GUEST_KERNELS[plan.spec.kernel ?? "linux-6.12"];
     this.choices = options.choices ?? null;
     // Choices of others know which vectors the rest of the machine has.
     this.matrix = new VectorMatrix(vm.vcpus, this.choices === null ? undefined : () => 0);

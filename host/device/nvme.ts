@@ -47,8 +47,8 @@ const TABLE_OFFSET = 0x2000;
 const PAGE = 0x1000;
 
 /** Queue pairs of an nvme with that many vectors: the admin queue and at least one for I/O. */
-export function nvmeQueues(msixVectors: number): number {
-  return Math.max(2, msixVectors);
+export function nvmeQueues({ msixVectors, msiVectors }: DeviceSpec): number {
+  return Math.max(2, msixVectors, msiVectors);
 }
 
 function capabilities(spec: DeviceSpec, extra: DeviceExtra): CapabilitySpec[] {
@@ -110,7 +110,7 @@ export class Nvme extends Device implements LoadTarget, NvmeQueueOwner {
       },
       extra,
     );
-    const count = nvmeQueues(spec.msixVectors);
+    const count = nvmeQueues(spec);
     this.#queues = new NvmeQueues(count, extra.serviceNs ?? SERVICE_NS, this);
   }
 

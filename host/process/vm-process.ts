@@ -35,6 +35,8 @@ export class VmProcess {
   /** Requests that made no sense, by reason. */
   readonly hostile: Record<string, number> = {};
   #underWay = 0;
+  /** Calls that were under way when it ended. */
+  callsCutShort = 0;
   #state: "running" | "exiting" | "gone" = "running";
 
   constructor(name: string, world: ProcessWorld, doorbell: RingDoorbell) {
@@ -88,6 +90,7 @@ export class VmProcess {
   exit(then: () => void): void {
     if (this.#state !== "running") return;
     this.#state = "exiting";
+    this.callsCutShort = this.#underWay;
     this.#world.env.scheduler.spawn(`${this.name}.exit`, this.#exit(then), this.#actor);
   }
 

@@ -80,6 +80,7 @@ export function assembleResult(
     retention: retentionResult(scenario, outcome.host.retention, outcome.startNs),
     leaked: outcome.poolAfter === null ? null : leakOf(outcome.poolAfter),
     ioctls: outcome.host.ioctls,
+    callsCutShort: outcome.host.guests.reduce((sum, guest) => sum + (guest.callsCutShort ?? 0), 0),
     ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
     latency: latencyResult(scenario, outcome),
     ...breakResult(scenario, outcome),

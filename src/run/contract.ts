@@ -85,6 +85,8 @@ export interface HostGuestReport {
   /** Requests dropped or answered with an error because their bytes made no sense, by reason. */
   readonly hostile: Readonly<Record<string, number>>;
   readonly alive: boolean;
+  /** Calls that were under way when the process ended. */
+  readonly callsCutShort?: number;
 }
 
 /** What `irtes` counts: remapping entries, an ITS's LPIs or a GICv2m's SPIs. */
@@ -229,6 +231,8 @@ export interface HostMachine {
   attach(guest: number, plan: GuestPlan, port: HostPort): void;
   /** The VM process is gone (exit, kill, dead worker): all it had open is closed. */
   exit(guest: number, reason: string): void;
+  /** The run begins: its own timeline counts from here. */
+  start(): void;
   /** Drains requests, doorbells and kernel-side eventfds; returns how much there was to do. */
   poll(): number;
   /** When the host has to be polled next for its devices' load (ns), or Infinity. */

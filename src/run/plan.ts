@@ -59,7 +59,7 @@ function planGuest(
 function doorbellsOf(device: DeviceSpec): number {
   switch (device.model) {
     case "nvme":
-      return 2 * Math.max(2, device.msixVectors);
+      return 2 * Math.max(2, device.msixVectors, device.msiVectors);
     case "nic":
       return 1;
     case "idxd":

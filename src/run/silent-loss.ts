@@ -21,7 +21,7 @@ export function silentLossWarnings(
     const refused = refusalsOf(counters);
     if (refused > 0) {
       const text =
-        `silent loss: the host refused MSI-X vectors to ${name}'s VMM ${times(refused)}, which ` +
+        `silent loss: the host refused vectors to ${name}'s VMM ${times(refused)}, which ` +
         "only logs that: the guest sees success and gets no interrupts there";
       warnings.push({ text, advice: NO_VECTORS });
     }

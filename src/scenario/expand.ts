@@ -46,6 +46,7 @@ export function expandScenario(
     report({ path: ["run", "limit"], message: "limit must be above zero" });
   if (document.run.warmup !== undefined && document.run.warmup >= document.duration)
     report({ path: ["run", "warmup"], message: "the run is over before the warm-up is" });
+  const hostTimeline = expandHostTimeline(document, byName, report);
   const subjects = {
     guests: guests.map(({ spec }) => spec.name),
     devices: devices.map(({ spec }) => spec.name),
@@ -56,7 +57,7 @@ export function expandScenario(
   const scenario: Scenario = {
     name: document.name ?? fallbackName,
     seed: document.seed,
-    host: expandHost(document.host, { directory, report }),
+    host: { ...expandHost(document.host, { directory, report }), ...hostTimeline },
     devices: devices.map(({ spec }) => spec),
     guests: guests.map(({ spec }) => spec),
     duration: document.duration,
@@ -85,7 +86,7 @@ function expandHost(host: ScenarioDocument["host"], { directory, report }: Conte
     const message = `AMD-Vi has no table of ${irtes} entries`;
     report({ path: ["host", "irtes"], message, hint: "use 512, or a power of two up to 2048" });
   }
-  const { lpis, fixed, bugs, retention, ...rest } = host;
+  const { lpis, fixed, bugs, retention, timeline: _, ...rest } = host;
   if (lpis !== undefined && host.platform !== "arm64-its") {
     const hint = "leave it out, or use platform: arm64-its";
     report({ path: ["host", "lpis"], message: `${host.platform} has no LPIs`, hint });
@@ -98,6 +99,29 @@ function expandHost(host: ScenarioDocument["host"], { directory, report }: Conte
     ...(fixed === undefined ? {} : { fixed }),
     ...(bugs === undefined ? {} : { bugs }),
   };
+}
+
+/** In order of time, of devices that there are. */
+function expandHostTimeline(
+  { host, duration }: ScenarioDocument,
+  devices: ReadonlyMap<string, DeviceSpec>,
+  report: Report,
+): Pick<HostSpec, "timeline"> {
+  const { timeline } = host;
+  if (timeline === undefined) return {};
+  for (const [i, { at, device, do: action }] of timeline.entries()) {
+    const path = ["host", "timeline", i];
+    if (!devices.has(device)) {
+      const hint = didYouMean(device, [...devices.keys()].slice(0, 20));
+      report({ path: [...path, "device"], message: `there is no device ${device}`, hint });
+    }
+    if (at > duration) {
+      const hint = "make duration longer or this time earlier";
+      const message = `${action} is planned for after the end of the run`;
+      report({ path: [...path, "at"], message, hint });
+    }
+  }
+  return { timeline: [...timeline].sort((a, b) => a.at - b.at) };
 }
 
 /** Functions with one requester id would share one ITS device; nobody has recorded that. */
@@ -140,7 +164,8 @@ function expandDevice(
   for (const key of ["msixVectors", "msiVectors"] as const) {
     const asked = entry[key];
     if (asked === undefined || asked === model[key]) continue;
-    const fixed = !model.resizable || (model[key] === 0 && asked > 0);
+    const most = key === "msiVectors" ? (model.msiMax ?? 0) : 0;
+    const fixed = !model.resizable || (model[key] === 0 && asked > most);
     if (!fixed) continue;
     const kind = key === "msixVectors" ? "MSI-X" : "MSI";
     const message = `${entry.model} has ${model[key]} ${kind} vectors`;
@@ -208,6 +233,7 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
         vcpus: entry.vcpus,
         devices: devices.map((device) => device.name),
         driver,
+        ...(entry.kernel === undefined ? {} : { kernel: entry.kernel }),
         ...expandFirmware(entry, path, devices, silent ? () => {} : report),
         workload,
         timeline,

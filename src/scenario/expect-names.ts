@@ -76,6 +76,10 @@ const GUESTS: Readonly<Record<string, NameEntry>> = {
     about: "commands that closed loops completed",
     value: (r) => counted(r, "completed"),
   },
+  callsCutShort: {
+    about: "system calls that were under way when their process ended",
+    value: (r) => r.callsCutShort ?? null,
+  },
   setIrqs: {
     about: "calls of VFIO_DEVICE_SET_IRQS by VMMs",
     value: (r) => counted(r, "set_irqs"),

@@ -52,6 +52,14 @@ const count = z.int().min(1).max(4096).optional().meta({
 
 const retention = retentionSchema(duration);
 
+const hostAction = z.strictObject({
+  at: duration,
+  do: z.enum(["unbind", "bind"]).meta({
+    description: "unbind takes the device from vfio-pci, and so from its VM; bind gives it back.",
+  }),
+  device: z.string(),
+});
+
 const host = z.strictObject({
   kernel: z
     .enum(["linux-6.1", "linux-6.12", "linux-7.2"])
@@ -92,6 +100,7 @@ const host = z.strictObject({
     .array(z.enum(["its-msi-frees-part", "its-prepare-marks-shared"]))
     .optional()
     .meta({ description: "Bugs of the real kernel that this host does not have." }),
+  timeline: z.array(hostAction).min(1).optional(),
   bugs: z
     .array(z.enum(["msi-unwind-unsigned"]))
     .optional()
@@ -240,6 +249,10 @@ const guest = z.strictObject({
   device: z.string().optional(),
   devices: z.array(z.string()).min(1).optional(),
   driver: z.enum(["nvme", "edu", "nic", "idxd", "ice-vf"]).optional(),
+  kernel: z
+    .enum(["linux-2.6.18", "linux-6.1", "linux-6.12"])
+    .optional()
+    .meta({ description: "What the guest runs; 2.6.18 masks MSI-X vectors at each interrupt." }),
   firmware: z
     .array(z.enum(["intx", "msi"]))
     .max(4)

@@ -8,7 +8,13 @@ export function scenarioYaml(scenario: Scenario): string {
   const { costs, run, guests, devices, host, duration, ...rest } = scenario;
   const plain = {
     ...rest,
-    host: { ...host, retention: retentionYaml(host.retention) },
+    host: {
+      ...host,
+      retention: retentionYaml(host.retention),
+      ...(host.timeline && {
+        timeline: host.timeline.map((entry) => ({ ...entry, at: ns(entry.at) })),
+      }),
+    },
     devices: devices.map(deviceEntry),
     guests: guests.map(({ workload, timeline, ...guest }) => ({
       ...guest,

@@ -66,6 +66,13 @@ export type RetentionSpec =
   | BoundedRetention
   | OwnRetention;
 
+export interface HostTimelineEntry {
+  readonly at: number;
+  /** The device is taken from vfio-pci, whose user is asked to let go (REQ), or given back. */
+  readonly do: "unbind" | "bind";
+  readonly device: string;
+}
+
 export interface HostSpec {
   readonly kernel: "linux-6.1" | "linux-6.12" | "linux-7.2";
   readonly platform: Platform;
@@ -87,6 +94,8 @@ export interface HostSpec {
   readonly bugs?: readonly PatchBug[];
   /** Default: RECORDED_BOOT_USE of host/irq/platform.ts. */
   readonly boot?: BootUse;
+  /** What the host's administrator does to devices, in order of time. */
+  readonly timeline?: readonly HostTimelineEntry[];
 }
 
 /** Where a device sits; default: in the next free slot of the root bus. */
@@ -252,6 +261,9 @@ export type QemuVersion = "7.2" | "10.0" | "11.1";
 /** 51.0 gives every vector a GSI at once, 52.0 at its first use, main sends KVM longer tables. */
 export type CloudHypervisorVersion = "51.0" | "52.0" | "main";
 
+/** 2.6.18 masks an MSI-X vector at each of its interrupts. */
+export type GuestKernelName = "linux-2.6.18" | "linux-6.1" | "linux-6.12";
+
 export interface GuestSpec {
   readonly name: string;
   readonly vmm: VmmName;
@@ -272,6 +284,8 @@ export interface GuestSpec {
   readonly irqchip?: "full" | "split" | "none";
   /** The guest has a vIOMMU and remaps interrupts by it. */
   readonly intremap?: boolean;
+  /** What the guest runs; default: linux-6.12. */
+  readonly kernel?: GuestKernelName;
   /** Modes in which firmware, and then a boot loader, drive the devices before the kernel does. */
   readonly firmware?: readonly ("intx" | "msi")[];
   readonly workload: WorkloadSpec;

@@ -36,3 +36,90 @@ suite(
     });
   },
 );
+
+suite("mask-per-interrupt", [
+  {
+    cause: "with irqs freed at each teardown",
+    set: ["host.retention=free-on-teardown"],
+    fails: ["allocations < 10", "rearm.p50 < 12us"],
+  },
+  {
+    cause: "with a guest that masks nothing",
+    set: ["guests.rhel5.kernel=linux-6.12"],
+    fails: ["rearm.count > 2000"],
+  },
+]);
+
+test("a VMM that removes eventfds shows what free-on-unset costs, QEMU does not", async () => {
+  const allocations = async (vmm: string): Promise<number> => {
+    const set = [`guests.rhel5.vmm=${vmm}`, "host.retention=free-on-unset"];
+    return (await runLibrary("mask-per-interrupt", set)).retention.totals.allocations;
+  };
+  expect(await allocations("qemu")).toBeLessThan(10);
+  expect(await allocations("minimal")).toBeGreaterThan(1000);
+});
+
+suite("reboot-loop", [
+  {
+    cause: "without the reboots",
+    set: ["guests.g.timeline=[{ at: 0ms, do: boot }]"],
+    fails: ["boots == 6"],
+  },
+  {
+    cause: "with crashes in their place: what is in flight then is not waited for",
+    set: ["guests.g.timeline.1.do=crash", "guests.g.workload.rate=20k/s"],
+    fails: ["lost == 0"],
+  },
+]);
+
+suite("its-leak", [
+  {
+    cause: "without the kernel's bug",
+    set: ["host.fixed=[its-prepare-marks-shared]"],
+    fails: ["leaked > 0"],
+  },
+  {
+    cause: "with LPIs enough, so that QEMU does not try again",
+    set: ["host.lpis=1024"],
+    fails: ["guests.late.refused > 0", "leaked > 0"],
+  },
+]);
+
+suite("noisy-neighbour", [
+  {
+    cause: "without the storm",
+    set: ["guests.storm.workload={ rate: 2k/s }"],
+    fails: ["guests.storm.raised > guests.storm.delivered + 1000"],
+  },
+  {
+    cause: "with a neighbour whose VMM injects by itself",
+    set: ["guests.calm.path=userspace"],
+    fails: ["guests.calm.latency.p99 < 8us"],
+  },
+]);
+
+suite("killed-in-call", [
+  {
+    cause: "killed between two calls",
+    set: ["guests.victim.timeline.1.at=400ms"],
+    fails: ["callsCutShort > 0"],
+  },
+  {
+    cause: "without the kill",
+    set: ["guests.victim.timeline=[{ at: 0ms, do: boot }]"],
+    fails: ["callsCutShort > 0", "pool.irqs == 3"],
+  },
+]);
+
+suite("nic-channels", [
+  {
+    cause: "without the host's unbind",
+    set: ["host.timeline=[{ at: 1199ms, do: bind, device: nic0 }]"],
+    fails: ["pool.irqs == 0", "allocations == frees"],
+  },
+  {
+    cause: "without other channels",
+    set: ["guests.g.timeline=[{ at: 0ms, do: boot }]"],
+    fails: ["allocations > 18"],
+  },
+]);

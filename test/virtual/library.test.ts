@@ -1,5 +1,6 @@
 /** Scenarios about the irq pool: who holds what, who fails, and what is lost by that. */
 import { expect, test } from "vitest";
+import { textReport } from "../../src/report/text.ts";
 import { failed, runLibrary, suite } from "../support/library.ts";
 
 suite("irte-pressure", [
@@ -152,3 +153,41 @@ suite("add-queue", [
     fails: ["lost == 0", "allocations == 18"],
   },
 ]);
+
+suite("short-msi", [
+  {
+    cause: "with room for an aligned row",
+    set: ["host.irtes=128"],
+    fails: ["guests.late.refused == 1", "devices.msi.failures == 1"],
+  },
+  {
+    cause: "with a guest that asks for one vector, as all do without interrupt remapping",
+    set: ["guests.late.intremap=false"],
+    fails: ["guests.late.refused == 1", "devices.msi.failures == 1"],
+  },
+]);
+
+suite(
+  "greedy-driver",
+  [
+    {
+      cause: "with twice the CPUs",
+      set: ["host.cpus=8"],
+      fails: ["devices.vf.failures > 0", "failures.largestShare > 0.75"],
+    },
+    {
+      cause: "with a driver that asks for what it uses",
+      set: ["guests.driver.vmm=qemu"],
+      fails: ["devices.vf.failures > 0", "guests.vm.lost > 0", "failures.largestShare > 0.75"],
+    },
+  ],
+  () => {
+    test("the report names the cause", async () => {
+      const result = await runLibrary("greedy-driver");
+      for (const { table, most, got } of result.retention.shortages) {
+        expect([table, most.split(" ")[0], got]).toEqual(["CPU vectors", "greedy", -28]);
+      }
+      expect(textReport(result)).toMatch(/CPU vectors[^\n]*\n?[^\n]*greedy/);
+    });
+  },
+);

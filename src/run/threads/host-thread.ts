@@ -103,6 +103,7 @@ export function hostWorkerApi(createHost: CreateHost): HostWorkerApi {
       return clockCost(clock);
     },
     async run() {
+      built().machine.start();
       await built().loop.run();
     },
     async quiesce() {

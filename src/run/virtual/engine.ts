@@ -113,6 +113,7 @@ class VirtualRun {
   }
 
   start(): void {
+    this.host.start();
     for (const guest of this.guests) guest.machine.start();
   }
 

@@ -128,3 +128,12 @@ describe("the nvme driver", () => {
     expect(bench.vm.log.slice(-2)).toEqual(["tbl 2 ctrl 0", "bell 4 4"]);
   });
 });
+
+test("with MSI alone it takes what it is granted: one vector without remapping", () => {
+  const device = { ...NVME, msixVectors: 0, msiVectors: 8 };
+  const { bench, driver } = bound({ vcpus: 4, device });
+  expect(driver.mode).toBe("msi");
+  expect(bench.run(driver.probe())).toBe(0);
+  expect(driver.vectors.count).toBe(1);
+  expect(driver.counters().ioQueues).toBe(1);
+});

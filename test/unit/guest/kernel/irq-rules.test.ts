@@ -1,6 +1,6 @@
 /** The rules by which Linux writes messages and masks, each held against what it was read from. */
 import { describe, expect, test } from "vitest";
-import type { Choices } from "../../../../guest/kernel/guest-irq.ts";
+import { type Choices, GUEST_KERNELS } from "../../../../guest/kernel/guest-irq.ts";
 import { IrqVectors } from "../../../../guest/kernel/irq-vectors.ts";
 import { GuestKernel, type KernelOptions } from "../../../../guest/kernel/kernel.ts";
 import { PciDevice } from "../../../../guest/kernel/pci-device.ts";
@@ -129,7 +129,7 @@ describe("affinity of an irq that nobody manages", () => {
   });
 
   test("is in two steps for irqs without a mask bit in kernels before the quirk was mended", () => {
-    const rules = { twoStepMoves: "unmaskable", decodesForRestore: false } as const;
+    const rules = { ...GUEST_KERNELS["linux-6.12"], twoStepMoves: "unmaskable" } as const;
     const { irqs, run } = started({ rules });
     run(irqs.setAffinity(0, [0]));
     expect(run(irqs.acknowledge(0))[1]).toEqual(["mask 0", "msg 0 fee00000 23", "unmask 0"]);
