@@ -1,4 +1,5 @@
 /** A latency measurement as a page of text. */
+import { formatNs } from "../base/units.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { clip, tableLines, wrap } from "../report/table.ts";
 import type { BreakResult } from "../run/result.ts";
@@ -61,7 +62,7 @@ export function measurementText(measured: LatencyMeasurement, style: Style = PLA
 }
 
 function wrapped(text: string): string[] {
-  return wrap(text, WIDTH - 2).map((line) => `  ${line}`);
+  return wrap(text, WIDTH - 2).map((line) => `  ${line.replaceAll(NO_BREAK, " ")}`);
 }
 
 function wakeLines(wake: WakeSummary): string[] {
@@ -84,10 +85,12 @@ function breakLines(broke: BreakResult): string[] {
   return [
     ...wrapped(breakWords(broke)),
     ...wrapped(
-      broke.stages.map(({ stage, ns }) => `${stage} ${(ns / 1_000).toFixed(1)} us`).join(", "),
+      broke.stages
+        .map(({ stage, ns }) => `${stage} ${formatNs(ns)}`.replaceAll(" ", NO_BREAK))
+        .join(", "),
     ),
     `  the last ${shown.length} events up to its handler, us from its raise:`,
-    ...tableLines(rows, { indent: 4, left: [1, 2, 3] }),
+    ...tableLines(rows, { indent: 4, left: [1, 2, 3] }).map((line) => clip(line, WIDTH)),
   ];
 }
 

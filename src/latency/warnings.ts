@@ -1,5 +1,5 @@
 /** What to know about a measurement before believing it, and what to do about each. */
-import { formatNs, formatRate } from "../base/units.ts";
+import { formatCount, formatNs, formatRate } from "../base/units.ts";
 import type { RunResult, Warning } from "../run/result.ts";
 import { type LatencyMeasurement, type LatencyRun, vectorsUsed } from "./measurement.ts";
 
@@ -63,8 +63,9 @@ function rateWarning(measured: Measured): Warning[] {
   const asked = askedRate(measured);
   const achieved = achievedRate(measured.runs);
   if (asked === null || achieved === null) return [];
-  // Of n random arrivals n may be missing by its square root, and that twice over is chance.
-  const chance = 2 / Math.sqrt(Math.max(1, measured.interrupts.raised));
+  // Where n random arrivals are expected, twice the root of n may be missing by chance.
+  const expected = (measured.interrupts.raised * asked) / Math.max(achieved, 1);
+  const chance = 2 / Math.sqrt(Math.max(1, expected));
   if (achieved >= asked * (1 - Math.max(RATE_MISSED, chance))) return [];
   const busiest = Math.max(0, ...measured.runs.map(({ utilisation }) => utilisation?.host ?? 0));
   const busy = busiest > 0 ? `; the host's worker was busy ${percent(busiest)} of its time` : "";
@@ -119,7 +120,7 @@ function fewWarning({ wakes }: Measured): Warning[] {
   if (most >= 1_000) return [];
   return [
     {
-      text: `there are only ${most} samples: figures of the tail are left out or say little`,
+      text: `too few samples (${formatCount(most)}) for figures of the tail`,
       advice: "measure for longer (--duration 10s), more often (--runs 10), or at a higher --rate",
     },
   ];

@@ -211,7 +211,11 @@ export function measuredVerdict(measured: LatencyMeasurement): MeasuredVerdict {
       text: `INVARIANT VIOLATED with seed ${violated.seed}: ${violated.violations[0]}`,
     };
   }
-  if (broke !== null) return { kind: "bad", text: `BEYOND THE LIMIT: ${breakWords(broke)}` };
+  if (broke !== null) {
+    const { guest, latencyNs, limitNs } = broke;
+    const text = `${formatNs(latencyNs)} in ${guest}, allowed ${formatNs(limitNs)}`;
+    return { kind: "bad", text: `BEYOND THE LIMIT: ${text}` };
+  }
   if (partial !== null) return { kind: "warn", text: `PARTIAL: ${partial}` };
   if (interrupts.lost > 0) {
     return { kind: "bad", text: `FAILED: ${formatCount(interrupts.lost)} interrupts were lost` };

@@ -121,7 +121,7 @@ describe("a token that waits on the host's side", () => {
     expect(logged().map((sample) => sample[2])).toEqual([200]);
   });
 
-  test("leaves its own raise in the log if all stages are wanted, with the number it merged with", () => {
+  test("leaves its raise in the log, with the number it merged with, for all stages", () => {
     meter.raise(ROW, 100);
     meter.sent(ROW);
     meter.raise(ROW, 200);
