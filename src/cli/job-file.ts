@@ -1,4 +1,4 @@
-/** DIR/jobs.jsonl of `--out DIR`: a line for each finished run, so that a killed sweep can go on. */
+/** DIR/jobs.jsonl of `--out DIR`: a line for each finished run, so that a killed one goes on. */
 import { appendFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";

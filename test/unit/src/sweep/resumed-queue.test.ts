@@ -1,4 +1,4 @@
-/** Killed sweeps that go on: what is taken over, what runs again, and that the outcome is the same. */
+/** Killed sweeps that go on: what is taken over, what runs again, and the same outcome. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
