@@ -20,6 +20,8 @@ export interface BenchResult {
   /** What is promised, for people, and whether it holds; left out where nothing is. */
   /** What the value is made of, in the same unit. */
   readonly parts?: readonly { readonly name: string; readonly ns: number }[];
+  /** Other figures of the same measurement, for JSON. */
+  readonly detail?: Readonly<Record<string, number | null>>;
   readonly target?: { readonly text: string; readonly met: boolean };
 }
 

@@ -12,6 +12,7 @@ import { benches as layers } from "./layers.ts";
 import { compileNativeFloor } from "./native-floor.ts";
 import { benches as pollSet } from "./poll-set.ts";
 import { benches as ring } from "./ring.ts";
+import { benches as scaling } from "./scaling.ts";
 import { benches as threads } from "./threads.ts";
 import { benches as virtualApic } from "./virtual-apic.ts";
 import { benches as waiting } from "./waiting.ts";
@@ -27,6 +28,7 @@ const REGISTRY: readonly Bench[] = [
   ...layers,
   ...heap,
   ...threads,
+  ...scaling,
   ...waiting,
 ];
 
@@ -72,18 +74,20 @@ function machine(): object {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       json: { type: "string" },
       only: { type: "string" },
       quick: { type: "boolean", default: false },
     },
   });
-  const only = values.only?.split(",") ?? [""];
+  const named = [...(values.only?.split(",") ?? []), ...positionals];
+  const only = named.length > 0 ? named : [""];
   const chosen = REGISTRY.filter(({ name }) => only.some((prefix) => name.startsWith(prefix)));
   if (chosen.length === 0) {
     const names = REGISTRY.map(({ name }) => name).join(", ");
-    process.stderr.write(`no benchmark is called ${values.only}\n  hint: ${names}\n`);
+    process.stderr.write(`no benchmark is called ${only.join(" or ")}\n  hint: ${names}\n`);
     return 2;
   }
   const native = compileNativeFloor();
