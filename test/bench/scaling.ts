@@ -1,4 +1,4 @@
-/** Interrupts a second against guests and vectors: how far it goes, what stops it, what would help. */
+/** Interrupts a second against guests and vectors: how far it goes, what stops it, what helps. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { formatRate } from "../../src/base/units.ts";
