@@ -57,6 +57,7 @@ class Host implements HostMachine {
   /** Devices with traffic of their own. */
   readonly #loaded = new Set<HostDevice>();
   readonly #ioctls: Record<string, number> = {};
+  #oopses = 0;
   #nextLoad = Number.POSITIVE_INFINITY;
   /** On a virtual clock nobody polls on and on: a timer raises what is due. */
   readonly #timed: boolean;
@@ -81,6 +82,7 @@ class Host implements HostMachine {
       profile: kernelProfile(spec.kernel),
       retention,
       bugs: spec.bugs ?? [],
+      oops: (where: string) => this.#oops(where),
       bypass: this.#bypass,
       nointxmask: spec.nointxmask,
     };
@@ -147,6 +149,13 @@ class Host implements HostMachine {
     for (const device of found.devices) this.#stopLoad(device);
     this.#env.tracer.emit("process_exit", { process: found.plan.spec.name, reason });
     found.process.exit(() => {});
+  }
+
+  /** What ran is killed; the machine goes on, as it does without panic_on_oops. */
+  #oops(where: string): void {
+    this.#oopses++;
+    const text = `BUG: kernel NULL pointer dereference, RIP: ${where}`;
+    this.#env.tracer.emit("printk", { text });
   }
 
   poll(): number {
@@ -217,6 +226,7 @@ class Host implements HostMachine {
       pool: this.#pool.report(),
       retention: this.#atEnd ?? this.#retention.report(),
       ioctls: { ...this.#ioctls },
+      oopses: this.#oopses,
       trace: tracer instanceof TraceRecorder ? tracer.events : [],
     };
   }

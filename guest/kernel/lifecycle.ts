@@ -19,7 +19,7 @@ import {
 } from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import { GuestKernel, type KernelOptions } from "./kernel.ts";
-import { msiOverMsix } from "./misuse.ts";
+import { msiOverMsix, selfTests } from "./misuse.ts";
 import { PciDevice } from "./pci-device.ts";
 
 export type LifeState = "off" | "firmware" | "booting" | "running" | "asleep" | "crashed";
@@ -128,6 +128,11 @@ export class Lifecycle {
         return yield* this.#resume();
       case "msi-over-msix":
         return yield* msiOverMsix(this.#vm, this.#ejected);
+      case "intx-swap":
+        for (const fn of this.#vm.functions) yield* this.#vm.swapIntx?.(fn) ?? step();
+        return;
+      case "bist":
+        return yield* selfTests(this.#present());
       // The process's, not the guest's.
       case "kill":
       case "stall":

@@ -4,8 +4,12 @@ import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
 import { PciDevice } from "./pci-device.ts";
 import {
   MSI_ADDRESS_BASE,
+  PCI_BIST,
+  PCI_BIST_CAPABLE,
+  PCI_BIST_START,
   PCI_CAP_ID_MSI,
   PCI_CAP_ID_MSIX,
+  PCI_COMMAND,
   PCI_MSI_ADDRESS_LO,
   PCI_MSI_FLAGS,
   PCI_MSI_FLAGS_ENABLE,
@@ -20,6 +24,20 @@ import {
 export function* msiOverMsix(vm: VirtualMachine, ejected: ReadonlySet<VirtualFunction>): Process {
   for (const fn of vm.functions) {
     if (!ejected.has(fn)) yield* bothOn(new PciDevice(vm, fn));
+  }
+}
+
+/**
+ * BIST of each function that has one, and the command register back as it was. Drivers hear nothing
+ * of it: messages that the host has set up in the device are off, and INTx is not.
+ */
+export function* selfTests(devices: readonly PciDevice[]): Process {
+  for (const dev of devices) {
+    const bist = yield* dev.read(PCI_BIST, 1);
+    if ((bist & PCI_BIST_CAPABLE) === 0) continue;
+    const saved = yield* dev.save();
+    yield* dev.write(PCI_BIST, 1, PCI_BIST_START);
+    yield* dev.write(PCI_COMMAND, 4, saved);
   }
 }
 

@@ -1,5 +1,9 @@
 /** Config space as guest software names it (include/uapi/linux/pci_regs.h). */
 
+/** Built-in self test: start, which clears itself; there is one. */
+export const PCI_BIST = 0x0f;
+export const PCI_BIST_START = 0x40;
+export const PCI_BIST_CAPABLE = 0x80;
 export const PCI_COMMAND = 0x04;
 export const PCI_STATUS = 0x06;
 export const PCI_COMMAND_IO = 0x1;

@@ -33,6 +33,8 @@ const ACTIONS: readonly TimelineAction[] = [
   "suspend",
   "resume",
   "msi-over-msix",
+  "bist",
+  "intx-swap",
   "stall",
   "corrupt",
 ];

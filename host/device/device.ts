@@ -30,7 +30,8 @@ export abstract class Device implements PhysicalDevice {
 
   protected constructor(spec: DeviceSpec, options: PciFunctionOptions, extra: DeviceExtra) {
     this.spec = spec;
-    this.fn = new PciFunction(options);
+    this.fn = new PciFunction({ ...options, bist: spec.bist ?? false });
+    this.fn.onSelfTest = () => this.reset();
     this.env = extra.env ?? null;
     this.#unmappedRead = extra.unmappedRead ?? 0;
   }

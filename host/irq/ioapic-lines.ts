@@ -98,6 +98,8 @@ export interface LinesEnv {
 export class IoApicLines {
   readonly env: LinesEnv;
   readonly #lines = new Map<number, IoApicLine>();
+  /** How often a line was switched off because nobody cared. */
+  switchedOff = 0;
 
   /** `boot`: pins that the machine's own ports hold open, with the entry and all, for good. */
   constructor(env: LinesEnv, boot: readonly number[]) {
@@ -250,6 +252,7 @@ export class IoApicLines {
       tracer.emit("printk", { text: cared });
       tracer.emit("printk", { text: `Disabling IRQ #${line.pin}` });
       line.spuriousDisabled = true;
+      this.switchedOff++;
       line.depth++;
     }
     line.irqsUnhandled = 0;

@@ -330,7 +330,7 @@ export class SystemIrqPool implements IrqPool {
   }
 
   report(): PoolReport {
-    return this.#env.samples.report();
+    return { ...this.#env.samples.report(), linesSwitchedOff: this.#lines.switchedOff };
   }
 
   holdings(): HoldingsReport {

@@ -5,6 +5,7 @@
 import type { PciFunction } from "../../src/pci/function.ts";
 import {
   PCI_BASE_ADDRESS_0,
+  PCI_BIST,
   PCI_CACHE_LINE_SIZE,
   PCI_CAP_EXP_ENDPOINT_SIZEOF_V1,
   PCI_CAP_EXP_ENDPOINT_SIZEOF_V2,
@@ -40,7 +41,6 @@ import {
 
 /** Registers that src/uapi/pci-regs.ts leaves out, because only this table names them. */
 const PCI_LATENCY_TIMER = 0x0d;
-const PCI_BIST = 0x0f;
 export const PCI_ROM_ADDRESS = 0x30;
 const PCI_EXP_DEVCTL_PAYLOAD = 0x00e0;
 const PCI_EXP_DEVCTL_PHANTOM = 0x0200;

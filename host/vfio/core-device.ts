@@ -17,8 +17,10 @@ export interface VfioHost {
   readonly pool: IrqPool;
   readonly profile: KernelProfile;
   readonly retention: Retention;
-  /** Bugs of patches that this kernel has. */
+  /** Bugs of patches and of older kernels that this one has. */
   readonly bugs: readonly PatchBug[];
+  /** The kernel has followed a null pointer, in this function. */
+  oops(where: string): void;
   readonly bypass: IrqBypass;
   /** Module parameter nointxmask. */
   readonly nointxmask: boolean;

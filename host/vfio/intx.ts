@@ -29,6 +29,8 @@ export class VfioIntx implements IrqAction {
   #inHandler = false;
   #unmaskLater = false;
   #trigger: EventfdCtx | null = null;
+  /** The line has this handler. */
+  #isRequested = false;
 
   constructor(dev: VfioCoreDevice) {
     this.#dev = dev;
@@ -126,7 +128,8 @@ export class VfioIntx implements IrqAction {
     const dev = this.#dev;
     dev.client.intxInService = false;
     this.#unmaskVirqfd.disable();
-    yield* dev.host.pool.freeLine(dev.client, this);
+    if (this.#isRequested) yield* dev.host.pool.freeLine(dev.client, this);
+    this.#isRequested = false;
     this.#trigger?.put();
     this.#trigger = null;
     dev.irqType = VFIO_PCI_NUM_IRQS;
@@ -135,6 +138,9 @@ export class VfioIntx implements IrqAction {
 
   *#setEventfd(fd: number): Process<number> {
     const dev = this.#dev;
+    if (this.enabled && dev.host.bugs.includes("intx-set-signal")) {
+      return yield* this.#reinstall(fd);
+    }
     let trigger: EventfdCtx | null = null;
     if (fd >= 0) {
       yield* sleep(dev.host.env.costs.eventfdGet);
@@ -160,6 +166,31 @@ export class VfioIntx implements IrqAction {
     old.put();
   }
 
+  /** vfio_intx_set_signal before 6.9: see PatchBug. */
+  *#reinstall(fd: number): Process<number> {
+    const dev = this.#dev;
+    const { pool, env } = dev.host;
+    const old = this.#trigger;
+    if (this.#isRequested) {
+      this.#isRequested = false;
+      yield* pool.freeLine(dev.client, this);
+    }
+    this.#trigger = null;
+    old?.put();
+    if (fd < 0) return 0;
+    yield* sleep(env.costs.eventfdGet);
+    const ctx = dev.fds.eventfdGet(fd);
+    if (typeof ctx === "number") return ctx;
+    this.#trigger = ctx;
+    const result = yield* pool.requestLine(dev.client, this, dev.pci23);
+    this.#isRequested = result === 0;
+    if (result < 0) {
+      this.#trigger = null;
+      ctx.put();
+    } else if (!dev.pci23 && this.#masked) pool.disableLine(dev.client);
+    return result;
+  }
+
   /** vfio_intx_enable. */
   *#enable(trigger: EventfdCtx | null): Process<number> {
     const dev = this.#dev;
@@ -171,6 +202,7 @@ export class VfioIntx implements IrqAction {
     dev.irqType = VFIO_PCI_INTX_IRQ_INDEX;
     const autoEnable = dev.pci23 || !this.#masked;
     const result = yield* pool.requestLine(dev.client, this, dev.pci23, autoEnable);
+    this.#isRequested = result === 0;
     env.tracer.emit("vfio_intx_enable", { device: dev.fn.name, result });
     if (result < 0) {
       dev.irqType = VFIO_PCI_NUM_IRQS;
@@ -223,6 +255,7 @@ export class VfioIntx implements IrqAction {
     const first = dev.fn.takeIntx();
     if (this.#trigger === null) {
       if (first) meter.dropped(this.#row, "dropped-no-handler");
+      if (dev.host.bugs.includes("intx-set-signal")) dev.host.oops("vfio_send_intx_eventfd");
       return;
     }
     if (!first) meter.raise(this.#row, clock.now());

@@ -1,6 +1,8 @@
 /** A PCI function as software sees it: header, capabilities, and every way it can interrupt. */
 import { assert } from "../base/assert.ts";
 import {
+  PCI_BIST,
+  PCI_BIST_START,
   PCI_CFG_SPACE_EXP_SIZE,
   PCI_CFG_SPACE_SIZE,
   PCI_COMMAND,
@@ -50,6 +52,8 @@ export class PciFunction implements MessageBus {
   readonly msix: MsixCapability | null;
   /** The bus above; null while the function is connected to nothing: its interrupts vanish. */
   sink: InterruptSink | null = null;
+  /** Software starts the self test (PCI 3.0, 6.2.4), after which nothing is as it was. */
+  onSelfTest: (() => void) | null = null;
   readonly flr: boolean;
   /** It can be reset by itself: by FLR, or by a change of its power state. */
   readonly canReset: boolean;
@@ -171,6 +175,14 @@ export class PciFunction implements MessageBus {
     this.#sync();
     this.msi?.sync();
     this.msix?.sync();
+    if (offset <= PCI_BIST && offset + size > PCI_BIST) this.#startSelfTest();
+  }
+
+  /** It takes no time here, and finds nothing. */
+  #startSelfTest(): void {
+    if ((this.config.read(PCI_BIST, 1) & PCI_BIST_START) === 0) return;
+    this.config.setBits(PCI_BIST, 1, PCI_BIST_START, false);
+    this.onSelfTest?.();
   }
 
   /** Reads 1, 2 or 4 bytes of the MSI-X table. */

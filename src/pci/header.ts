@@ -1,5 +1,8 @@
 /** The type 0 header of a PCI function (PCI 3.0, 6.1 and 6.2). */
 import {
+  PCI_BIST,
+  PCI_BIST_CAPABLE,
+  PCI_BIST_START,
   PCI_CACHE_LINE_SIZE,
   PCI_CLASS_REVISION,
   PCI_COMMAND,
@@ -32,6 +35,8 @@ export interface FunctionIdentity {
   /** Command register as firmware left it; a reset clears it. */
   readonly command?: number;
   readonly bars: readonly BarSpec[];
+  /** It has a built-in self test. */
+  readonly bist?: boolean;
 }
 
 const COMMAND_WRITABLE =
@@ -52,5 +57,9 @@ export function buildHeader(config: ConfigSpace, identity: FunctionIdentity): vo
   config.allow(PCI_COMMAND, 2, COMMAND_WRITABLE);
   config.allow(PCI_CACHE_LINE_SIZE, 1, 0xff);
   config.allow(PCI_INTERRUPT_LINE, 1, 0xff);
+  if (identity.bist === true) {
+    config.set(PCI_BIST, 1, PCI_BIST_CAPABLE);
+    config.allow(PCI_BIST, 1, PCI_BIST_START);
+  }
   for (const bar of identity.bars) config.addBar(bar);
 }

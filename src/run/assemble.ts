@@ -17,6 +17,7 @@ import type { GuestSpec, Scenario } from "../scenario/types.ts";
 import type { TraceEvent } from "../trace/trace.ts";
 import { breakResult } from "./break-result.ts";
 import type { PoolReport } from "./contract.ts";
+import { kernelLogWarnings } from "./kernel-log.ts";
 import type { GuestOutcome, RunOutcome } from "./outcome.ts";
 import { planGuests } from "./plan.ts";
 import {
@@ -80,6 +81,7 @@ export function assembleResult(
     retention: retentionResult(scenario, outcome.host.retention, outcome.startNs),
     leaked: outcome.poolAfter === null ? null : leakOf(outcome.poolAfter),
     ioctls: outcome.host.ioctls,
+    oopses: outcome.host.oopses ?? 0,
     callsCutShort: outcome.host.guests.reduce((sum, guest) => sum + (guest.callsCutShort ?? 0), 0),
     ledger: { ...ledger, violations: ledger.violations.map(describeViolation) },
     latency: latencyResult(scenario, outcome),
@@ -89,6 +91,7 @@ export function assembleResult(
     expectations: [],
     warnings: [
       ...outcome.warnings,
+      ...kernelLogWarnings(outcome.host),
       ...silentLossWarnings(scenario.guests, outcome.guests),
       ...retentionWarnings(scenario, outcome.host.retention),
       ...latencyWarnings(outcome, machine, scenario),

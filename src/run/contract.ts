@@ -108,6 +108,8 @@ export interface PoolReport {
   readonly vectorsPeak: number;
   readonly vectorsSize: number;
   readonly samples: readonly PoolSample[];
+  /** How often the kernel switched an INTx line off: "nobody cared". */
+  readonly linesSwitchedOff?: number;
   /** Left out by results of older versions. */
   readonly occupancy?: PoolOccupancy;
 }
@@ -174,6 +176,8 @@ export interface RetentionReport extends HoldingsReport {
 }
 
 export interface HostReport {
+  /** How often the kernel followed a null pointer: it has a bug that a scenario asked for. */
+  readonly oopses?: number;
   readonly retention: RetentionReport;
   readonly guests: readonly HostGuestReport[];
   readonly pool: PoolReport;

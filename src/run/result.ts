@@ -309,6 +309,8 @@ export interface RunResult {
   readonly retention: RetentionResult;
   /** Calls to the host by name. */
   readonly ioctls: Readonly<Record<string, number>>;
+  /** How often the host's kernel followed a null pointer. Left out by results of older versions. */
+  readonly oopses?: number;
   /** Calls under way when their process ended. Left out by results of older versions. */
   readonly callsCutShort?: number;
   readonly ledger: LedgerResult;

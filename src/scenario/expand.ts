@@ -187,6 +187,7 @@ function expandDevice(
       model: entry.model,
       msixVectors,
       msiVectors,
+      ...(entry.bist === true ? { bist: true } : {}),
       ...(entry.bridge === undefined ? {} : { bridge: entry.bridge }),
       ...(entry.moderation === undefined ? {} : { moderationNs: entry.moderation }),
       ...(entry.retention === undefined
@@ -223,6 +224,7 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
     const timeline = expandTimeline(entry.timeline, [...path, "timeline"], {
       duration: context.duration,
       vcpus: entry.vcpus,
+      vmm: entry.vmm,
       devices,
       report: silent ? () => {} : report,
     });

@@ -117,6 +117,18 @@ function losesSilently({ state, counters }: RunResult["guests"][number]): boolea
   return state === "running" && refusalsOf(counters) + unroutedOf(counters) > 0;
 }
 
+/** What the host's kernel would have had in its log. */
+const KERNEL_LOG: Readonly<Record<string, NameEntry>> = {
+  linesSwitchedOff: {
+    about: "INTx lines that the host's kernel switched off because nobody cared",
+    value: (r) => r.pool.linesSwitchedOff ?? 0,
+  },
+  oopses: {
+    about: "times that the host's kernel followed a null pointer",
+    value: (r) => r.oopses ?? 0,
+  },
+};
+
 /** Over all devices and policies; times in nanoseconds, as everywhere in expectations. */
 const RETENTION: Readonly<Record<string, NameEntry>> = {
   allocations: {
@@ -243,6 +255,7 @@ function fateName(fate: Fate): string {
 const TABLE: ReadonlyMap<string, NameEntry> = new Map([
   ...Object.entries(COUNTS),
   ...Object.entries(GUESTS),
+  ...Object.entries(KERNEL_LOG),
   ...Object.entries(RETENTION),
   ...LATENCY_FIGURES.map((figure): [string, NameEntry] => [
     `latency.${figure}`,

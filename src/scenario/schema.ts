@@ -102,9 +102,11 @@ const host = z.strictObject({
     .meta({ description: "Bugs of the real kernel that this host does not have." }),
   timeline: z.array(hostAction).min(1).optional(),
   bugs: z
-    .array(z.enum(["msi-unwind-unsigned"]))
+    .array(z.enum(["msi-unwind-unsigned", "intx-set-signal"]))
     .optional()
-    .meta({ description: "Bugs of patches under review that this host has, as a control." }),
+    .meta({
+      description: "Bugs of a patch under review, or of older kernels, that this host has.",
+    }),
 });
 
 const device = z.strictObject({
@@ -138,6 +140,9 @@ const device = z.strictObject({
   }),
   moderation: duration.optional().meta({
     description: "Of a nic: interrupts of one vector are at least this far apart (EITR).",
+  }),
+  bist: z.boolean().optional().meta({
+    description: "It has a self test, by which it resets itself behind the host's back.",
   }),
   retention: retention.optional(),
 });
@@ -191,6 +196,8 @@ const timelineEntry = z.strictObject({
     "suspend",
     "resume",
     "msi-over-msix",
+    "bist",
+    "intx-swap",
     "stall",
     "corrupt",
   ]),

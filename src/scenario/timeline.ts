@@ -2,7 +2,7 @@
 import type { Issue, Path } from "./issues.ts";
 import { DEVICE_MODELS } from "./models.ts";
 import type { GuestEntry } from "./schema.ts";
-import type { DeviceSpec, TimelineEntry } from "./types.ts";
+import type { DeviceSpec, TimelineEntry, VmmName } from "./types.ts";
 
 type Entry = NonNullable<GuestEntry["timeline"]>[number];
 
@@ -10,6 +10,7 @@ export interface TimelineContext {
   /** Of the run, ns. */
   readonly duration: number;
   readonly vcpus: number;
+  readonly vmm: VmmName;
   readonly devices: readonly DeviceSpec[];
   readonly report: (issue: Issue) => void;
 }
@@ -145,6 +146,14 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
   checkDeviceArguments(entry, path, context);
   checkTrouble(entry, path, report);
   if (entry.do === "msi-over-msix") needsBoth(context.devices, path, report);
+  if (entry.do === "intx-swap" && context.vmm !== "minimal") {
+    const message = `${context.vmm} never swaps the eventfd of INTx`;
+    report({ path: [...path, "do"], message, hint: "use vmm: minimal" });
+  }
+  if (entry.do === "bist" && !context.devices.some(({ bist }) => bist === true)) {
+    const hint = "give it a device with bist: true";
+    report({ path: [...path, "do"], message: "no device of the guest has a self test", hint });
+  }
   if (!hasMode) return;
   const { to = "intx" } = entry;
   const lacking = context.devices.find((device) => lacksMode(device, to));

@@ -29,12 +29,14 @@ export type Platform = "x86-vtd" | "x86-amd" | "x86-flat" | "arm64-its" | "arm64
 export type KernelBug = "its-msi-frees-part" | "its-prepare-marks-shared";
 
 /**
- * Bugs that never were in a kernel, but in a version of a patch on its way there: a host has them
- * only if it is told to, to show that the checks find them. `msi-unwind-unsigned`: V3 of "vfio/pci:
- * Support dynamic MSI-X" counted vectors unsigned in the loop by which vfio_msi_set_block takes a
- * failed block back; from vector 0 it never ends.
+ * Bugs that the modelled kernels have not: a host has them only if it is told to, to show that the
+ * checks find them. `msi-unwind-unsigned`: V3 of "vfio/pci: Support dynamic MSI-X" counted vectors
+ * unsigned in the loop by which vfio_msi_set_block takes a failed block back; from vector 0 it
+ * never ends. `intx-set-signal`: before 18c198c96a81 (6.9, in stable trees since)
+ * vfio_intx_set_signal freed the handler with the old eventfd and left none while it looked the
+ * new one up, though an unmask may signal meanwhile (810cd4bb5345 locks other ways to it).
  */
-export type PatchBug = "msi-unwind-unsigned";
+export type PatchBug = "msi-unwind-unsigned" | "intx-set-signal";
 
 /** `bounded` of host/vfio/retention: what is left out does not limit. */
 export interface BoundedRetention {
@@ -158,6 +160,8 @@ export interface DeviceSpec {
   readonly msiVectors: number;
   /** Of a nic: how far apart interrupts of one vector are at least, ns; default: 0. */
   readonly moderationNs?: number;
+  /** It has a built-in self test, by which it resets itself and nobody in the host knows. */
+  readonly bist?: boolean;
   /** A PCIe-to-PCI bridge before it, by name: the IOMMU cannot tell devices behind it apart. */
   readonly bridge?: string;
   /** In place of the host's, as a device's attribute overrides a module's parameter. */
@@ -224,6 +228,10 @@ export type TimelineAction =
   | "resume"
   /** Config space by hand: MSI on while MSI-X is on, then both off. */
   | "msi-over-msix"
+  /** Config space by hand: a device's self test, and its command register as it was. */
+  | "bist"
+  /** The VMM gives INTx another eventfd while it is on. */
+  | "intx-swap"
   /** The VM process does not run for a while, as when the host has no core for it. */
   | "stall"
   /** The VM process writes slots into its ring that hold no message. */

@@ -26,6 +26,11 @@ export const PCI_STATUS = 0x06;
 export const PCI_STATUS_INTERRUPT = 0x08;
 export const PCI_STATUS_CAP_LIST = 0x10;
 
+/** Built-in self test: result, start (which clears itself), and whether there is one. */
+export const PCI_BIST = 0x0f;
+export const PCI_BIST_START = 0x40;
+export const PCI_BIST_CAPABLE = 0x80;
+
 export const PCI_CLASS_REVISION = 0x08;
 /** Base class and subclass. */
 export const PCI_CLASS_DEVICE = 0x0a;

@@ -123,3 +123,36 @@ suite("nic-channels", [
     fails: ["allocations > 18"],
   },
 ]);
+
+suite("nobody-cared", [
+  {
+    cause: "without the self test",
+    set: ["guests.tester.timeline=[{ at: 0ms, do: boot }]"],
+    fails: [
+      "linesSwitchedOff == 1",
+      "guests.neighbour.delivered < 0.7 * guests.neighbour.raised",
+      "guests.tester.delivered < 0.7 * guests.tester.raised",
+    ],
+  },
+  {
+    cause: "with lines of their own",
+    set: ["devices.spare.count=2"],
+    fails: ["linesSwitchedOff == 1", "guests.neighbour.delivered < 0.7 * guests.neighbour.raised"],
+  },
+]);
+
+suite("intx-race", [
+  { cause: "without the bug", set: ["host.bugs=[]"], fails: ["oopses > 0"] },
+  {
+    cause: "with a quiet line",
+    set: ["guests.g.workload.rate=500/s"],
+    fails: ["oopses > 0"],
+  },
+]);
+
+test("what the kernel's log would say is a warning", async () => {
+  const texts = async (name: string): Promise<string> =>
+    (await runLibrary(name)).warnings.map(({ text }) => text).join();
+  expect(await texts("nobody-cared")).toContain("nobody cared: the host's kernel switched");
+  expect(await texts("intx-race")).toContain("followed a null pointer once");
+});

@@ -59,6 +59,8 @@ export interface AssignedDevice {
   vectorFired(vector: number): void;
   intxFired(): void;
   readonly interrupts?: UserInterrupts;
+  /** Gives INTx another eventfd while it is on. */
+  swapIntx?(): Process;
   /** Counts tokens that the VMM holds for the device. */
   settle(fate: number): void;
 }

@@ -234,6 +234,10 @@ export class VmmMachine implements VirtualMachine, MainLoopSink {
     yield* this.#locked(() => this.#board!.ioapicWrite(pin, low, high));
   }
 
+  *swapIntx(fn: VirtualFunction): Process {
+    yield* this.#locked(() => this.#device(fn).swapIntx?.() ?? nothing());
+  }
+
   eoi(vcpu: number, vector: number): void {
     if (!this.#ended) this.#board?.eoi(vcpu, vector);
   }

@@ -20,6 +20,7 @@ export class ResampledIntx {
   #trigger: Notifier | null = null;
   #resample: Notifier | null = null;
   #enabled = false;
+  #kvm: KvmClient | null = null;
 
   constructor(ctx: VmmContext, opened: OpenedDevice) {
     this.#ctx = ctx;
@@ -34,6 +35,7 @@ export class ResampledIntx {
   *connect(kvm: KvmClient): Process<number> {
     const { planned, irqCounts } = this.#opened;
     if (irqCounts[VFIO_PCI_INTX_IRQ_INDEX] === 0) return 0;
+    this.#kvm = kvm;
     const { events } = this.#ctx;
     this.#trigger = yield* events.create(planned.rows.base);
     this.#resample = yield* events.create(-1);
@@ -58,6 +60,22 @@ export class ResampledIntx {
       return this.#failed(step);
     }
     return 0;
+  }
+
+  /** Another trigger in the old one's place, while INTx is on: KVM knows it before vfio does. */
+  *swap(): Process {
+    const { planned } = this.#opened;
+    const { events } = this.#ctx;
+    const old = this.#trigger;
+    if (!this.#enabled || old === null) return;
+    const next = yield* events.create(planned.rows.base);
+    if (next === null) return;
+    yield* this.#kvm!.assignIrqfd(next, planned.intxPin, this.#resample);
+    const result = yield* this.#set(SET_EVENTFD_TRIGGER, [next.fd]);
+    if (result < 0) this.#failed(result);
+    this.#trigger = next;
+    yield* this.#kvm!.deassignIrqfd(old, planned.intxPin);
+    yield* events.close(old);
   }
 
   *disable(): Process {

@@ -135,6 +135,10 @@ export class MinimalDevice extends Passthrough {
     } else if (enabled) yield* this.#msi.route();
   }
 
+  swapIntx(): Process {
+    return this.#intx.swap();
+  }
+
   /** It reads no vector's eventfd. */
   vectorFired(_vector: number): void {}
 

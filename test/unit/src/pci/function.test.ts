@@ -224,3 +224,25 @@ test("a function with nobody above it loses its interrupts quietly", () => {
   fn.deassertIntx();
   expect(fn.intxWaiting).toBe(false);
 });
+
+test("a self test starts where there is one, and clears its start bit", () => {
+  for (const bist of [true, false]) {
+    const fn = new PciFunction({
+      name: "f",
+      vendorId: 0x1234,
+      deviceId: 0x11e8,
+      classCode: 0x00ff00,
+      interruptPin: 1,
+      bars: [],
+      capabilities: [],
+      bist,
+    });
+    let tests = 0;
+    fn.onSelfTest = () => tests++;
+    expect(fn.configRead(0x0f, 1)).toBe(bist ? 0x80 : 0);
+    fn.configWrite(0x0f, 1, 0x40);
+    fn.configWrite(0x0c, 4, 0x00000010);
+    expect(tests).toBe(bist ? 1 : 0);
+    expect(fn.configRead(0x0f, 1)).toBe(bist ? 0x80 : 0);
+  }
+});

@@ -120,3 +120,32 @@ describe("kexec, sleep and firmware", () => {
     expect(() => guest({ firmware: ["intx"], vmm: "crosvm" })).toThrow("crosvm has no firmware");
   });
 });
+
+describe("what only some can be asked", () => {
+  const on = (device: object, guest: object, action: string): readonly TimelineEntry[] =>
+    scenarioFromData({
+      devices: [{ name: "d", model: "edu", ...device }],
+      guests: [
+        {
+          name: "g",
+          device: "d",
+          timeline: [
+            { at: "0ms", do: "boot" },
+            { at: "5ms", do: action },
+          ],
+          ...guest,
+        },
+      ],
+      duration: "1s",
+    }).guests[0]!.timeline;
+
+  test("a self test needs a device that has one", () => {
+    expect(on({ bist: true }, {}, "bist")[1]!.do).toBe("bist");
+    expect(() => on({}, {}, "bist")).toThrow("no device of the guest has a self test");
+  });
+
+  test("INTx's eventfd is swapped by the minimal VMM alone", () => {
+    expect(on({}, { vmm: "minimal" }, "intx-swap")[1]!.do).toBe("intx-swap");
+    expect(() => on({}, {}, "intx-swap")).toThrow("qemu never swaps the eventfd of INTx");
+  });
+});
