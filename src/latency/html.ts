@@ -1,6 +1,7 @@
 /** A latency measurement as a self-contained page. */
 import { formatCount, formatNs } from "../base/units.ts";
 import { LatencyHistogram } from "../measure/histogram.ts";
+import { breakWords, TRACE_SHOWN, traceCells } from "../report/broke.ts";
 import { html, type Markup } from "../report/html/markup.ts";
 import { figure, legend, pageHtml, type Section } from "../report/html/page.ts";
 import { figureTiles, warningList } from "../report/html/summary.ts";
@@ -10,7 +11,6 @@ import { histogramPoints, percentilesPlot, type StageLine } from "../report/plot
 import type { BreakResult } from "../run/result.ts";
 import type { LatencyMeasurement, WakeKind, WakeSummary } from "./measurement.ts";
 import {
-  breakWords,
   floorWords,
   INTERVAL_HEAD,
   interruptWords,
@@ -22,7 +22,6 @@ import {
   STAGE_HEAD,
   settingWords,
   stageRows,
-  traceCells,
   wakeTitle,
 } from "./words.ts";
 
@@ -120,7 +119,7 @@ function breakSection(broke: BreakResult): Section {
   const body = html`<p>${breakWords(broke)}.</p>
 ${table(["stage", "took"], stages)}
 <h3>What came before, the latest first</h3>
-${table(head, rows, { left: [1, 2, 3], shown: 40, rowsAre: "events" })}`;
+${table(head, rows, { left: [1, 2, 3], shown: TRACE_SHOWN, rowsAre: "events" })}`;
   return { id: "limit", title: "Beyond the limit", short: "Limit", body };
 }
 

@@ -1,8 +1,8 @@
 /** A latency measurement in Markdown, for an issue or a pull request. */
+import { breakWords, TRACE_SHOWN, traceCells } from "../report/broke.ts";
 import { markdownTable, markdownText } from "../report/markdown.ts";
 import type { LatencyMeasurement, WakeSummary } from "./measurement.ts";
 import {
-  breakWords,
   floorWords,
   INTERVAL_HEAD,
   interruptWords,
@@ -14,11 +14,8 @@ import {
   STAGE_HEAD,
   settingWords,
   stageRows,
-  traceCells,
   wakeTitle,
 } from "./words.ts";
-
-const TRACE_SHOWN = 40;
 
 export function measurementMarkdown(measured: LatencyMeasurement): string {
   const { settings, runs, warnings, broke, version, machine } = measured;

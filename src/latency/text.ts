@@ -1,11 +1,9 @@
 /** A latency measurement as a page of text. */
-import { formatNs } from "../base/units.ts";
+import { breakLines } from "../report/broke.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { clip, tableLines, wrap } from "../report/table.ts";
-import type { BreakResult } from "../run/result.ts";
 import type { LatencyMeasurement, LatencySettings, WakeSummary } from "./measurement.ts";
 import {
-  breakWords,
   driftWords,
   floorWords,
   INTERVAL_HEAD,
@@ -18,13 +16,10 @@ import {
   STAGE_HEAD,
   settingWords,
   stageRows,
-  traceCells,
   wakeTitle,
 } from "./words.ts";
 
 const WIDTH = 96;
-/** Events before the interrupt beyond the limit that the page shows. */
-const TRACE_SHOWN = 40;
 const NO_BREAK = "\u00a0";
 
 /** What is known before the first run. */
@@ -77,21 +72,6 @@ function wakeLines(wake: WakeSummary): string[] {
 function floorLines({ runs }: LatencyMeasurement): string[] {
   const words = driftWords(runs[0]!.floor);
   return words === "" ? [] : wrapped(words);
-}
-
-function breakLines(broke: BreakResult): string[] {
-  const shown = broke.trace.slice(-TRACE_SHOWN);
-  const rows = shown.map((line) => traceCells(broke, line));
-  return [
-    ...wrapped(breakWords(broke)),
-    ...wrapped(
-      broke.stages
-        .map(({ stage, ns }) => `${stage} ${formatNs(ns)}`.replaceAll(" ", NO_BREAK))
-        .join(", "),
-    ),
-    `  the last ${shown.length} events up to its handler, us from its raise:`,
-    ...tableLines(rows, { indent: 4, left: [1, 2, 3] }).map((line) => clip(line, WIDTH)),
-  ];
 }
 
 function warningLines({ warnings }: LatencyMeasurement, style: Style): string[] {

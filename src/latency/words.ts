@@ -1,6 +1,6 @@
 /** The words and cells that all forms of a latency measurement share. */
 import { formatCount, formatNs, formatRate } from "../base/units.ts";
-import type { BreakResult, FloorResult, TraceLine } from "../run/result.ts";
+import type { FloorResult } from "../run/result.ts";
 import {
   type FineRow,
   LATENCY_FIGURES,
@@ -178,23 +178,6 @@ export function interruptWords(measured: LatencyMeasurement): string[] {
     `${formatCount(coalesced)} coalesced${share}`,
     ...rest.filter(([n]) => n > 0).map(([n, what]) => `${formatCount(n)} ${what}`),
   ];
-}
-
-/** The interrupt beyond the limit, in a sentence. */
-export function breakWords(broke: BreakResult): string {
-  const { guest, source, sequence, latencyNs, limitNs, wake, raisedAt } = broke;
-  const how = wake === null ? "" : `, which it found ${wake}`;
-  return (
-    `${source} #${sequence}, raised ${formatNs(raisedAt)} into the run, took ` +
-    `${formatNs(latencyNs)} to the ISR of ${guest}${how}; the limit is ${formatNs(limitNs)}`
-  );
-}
-
-/** Events with times relative to the raise of the interrupt they lead up to. */
-export function traceCells({ raisedAt }: BreakResult, line: TraceLine): string[] {
-  const { at, actor, event, detail } = line;
-  const us = (at - raisedAt) / 1_000;
-  return [`${us < 0 ? "" : "+"}${us.toFixed(1)}`, actor, event, detail];
 }
 
 export interface MeasuredVerdict {

@@ -6,7 +6,7 @@ export const RUN_SCHEMA: RunResult["schema"] = "vfio-cosim/run/1";
 
 const COUNTS: Shape = { mapOf: "number" };
 
-const HISTOGRAM: Shape = {
+export const HISTOGRAM_SHAPE: Shape = {
   keys: {
     digits: "number",
     highest: "number",
@@ -39,7 +39,7 @@ const FLOOR_FIGURES = {
   clockNs: "number",
 } satisfies Record<string, Shape>;
 
-const FLOOR: Shape = {
+export const FLOOR_SHAPE: Shape = {
   keys: {
     ...FLOOR_FIGURES,
     reference: "string",
@@ -132,7 +132,7 @@ const IDLE: Shape = {
     max: "number",
     meanNs: "number",
     over: { listOf: { keys: { limitNs: "number", count: "number", share: "number" } } },
-    histogram: HISTOGRAM,
+    histogram: HISTOGRAM_SHAPE,
   },
 };
 
@@ -187,6 +187,24 @@ const RETENTION: Shape = {
   },
 };
 
+export const WARNINGS_SHAPE: Shape = { listOf: { keys: { text: "string", advice: "string" } } };
+
+export const BROKE_SHAPE: Shape = {
+  keys: {
+    limitNs: "number",
+    guest: "string",
+    source: "string",
+    sequence: "number",
+    latencyNs: "number",
+    wake: { nullOr: "string" },
+    raisedAt: "number",
+    stages: { listOf: { keys: { stage: "string", ns: "number" } } },
+    trace: {
+      listOf: { keys: { at: "number", actor: "string", event: "string", detail: "string" } },
+    },
+  },
+};
+
 export const RUN_SHAPE: Shape = {
   keys: {
     schema: { is: RUN_SCHEMA },
@@ -214,8 +232,8 @@ export const RUN_SHAPE: Shape = {
       keys: {
         stages: STAGES,
         guests: { listOf: { keys: { name: "string", stages: STAGES } } },
-        "?histograms": { mapOf: HISTOGRAM },
-        floor: { nullOr: FLOOR },
+        "?histograms": { mapOf: HISTOGRAM_SHAPE },
+        floor: { nullOr: FLOOR_SHAPE },
         ratio: { nullOr: { keys: { p50: "number", p99: "number" } } },
       },
     },
@@ -230,6 +248,7 @@ export const RUN_SHAPE: Shape = {
         },
       },
     },
-    warnings: { listOf: { keys: { text: "string", advice: "string" } } },
+    warnings: WARNINGS_SHAPE,
+    "?broke": BROKE_SHAPE,
   },
 };

@@ -2,6 +2,7 @@
 import { formatCount, formatNs } from "../base/units.ts";
 import type { Engine, ExpectationResult, RunResult } from "../run/result.ts";
 import { parseExpectation } from "../scenario/expect.ts";
+import { breakLines } from "./broke.ts";
 import { fateLines, poolLines } from "./interrupts.ts";
 import { latencyLines } from "./latency.ts";
 import { retentionLines, shortageLines } from "./retention.ts";
@@ -44,6 +45,7 @@ export function bodyText(result: RunResult, style: Style = PLAIN): string {
     ["Shortages", shortageLines(result.retention)],
     ["Interrupts", fateLines(result)],
     ["Latency from device to ISR", latencyLines(result.latency)],
+    ["Beyond the limit", result.broke === undefined ? [] : breakLines(result.broke)],
     ["Checks", checkLines(result, style)],
     ["Expectations", result.expectations.map((item) => expectationLine(item, style))],
     ["Warnings", warningLines(result, style)],

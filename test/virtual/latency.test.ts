@@ -1,5 +1,5 @@
 /** Latency on the virtual clock: no coordinated omission, stopping at a limit, the command. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
@@ -173,6 +173,33 @@ describe("the command", () => {
       "run-3",
     ]);
     expect(readRuns(out).map(({ provenance }) => provenance.seed)).toEqual([7, 8, 9]);
+  });
+
+  it("shows what it stored again, in any form, and refuses what is damaged", async () => {
+    const out = join(DIRECTORY, "again");
+    const { io } = await latency("--break-on", "latency > 1us", "--out", out);
+    for (const [form, expected] of [
+      ["text", io.stdout],
+      ["json", readFileSync(join(out, "latency.json"), "utf8")],
+      ["html", readFileSync(join(out, "latency.html"), "utf8")],
+    ] as const) {
+      const again = new Captured();
+      expect(await runCli(["report", out, "-o", form], again)).toBe(0);
+      expect(again.stdout).toBe(expected);
+    }
+    const file = join(out, "latency.json");
+    const text = readFileSync(file, "utf8");
+    for (const [damaged, words] of [
+      ["{", "is not JSON"],
+      [text.replace('"warmupNs"', '"warm"'), "settings.warmupNs is missing"],
+      [text.replace(/"highest": \d+/, '"highest": 3'), "histogram of "],
+      [text.replace('"wake": "modelled"', '"wake": "dozing"'), "guests that wait dozing"],
+    ] as const) {
+      writeFileSync(file, damaged);
+      const refused = new Captured();
+      expect(await runCli(["report", file], refused)).toBe(2);
+      expect(refused.stderr).toContain(words);
+    }
   });
 
   it("has no interval over a single run", async () => {
