@@ -38,7 +38,7 @@ Examples:
   vfio-cosim run nvme-reboot --engine virtual --seed 7 -o json
   vfio-cosim run my.yaml --set guests.0.vcpus=8 --set host.irtes=256
   vfio-cosim run nvme-reboot --out before && vfio-cosim report before -o html > before.html
-  vfio-cosim latency --vectors 9 --rate 5k/s --wait spin
+  vfio-cosim latency --rate 5k/s --runs 10 --cpus 0,1
   vfio-cosim stress --guests 32 --seed 3
   vfio-cosim compare-policies --vmms minimal,crosvm --topologies vtd-small,amd
   vfio-cosim sweep nvme-reboot --param host.irtes=64,128 --figure allocationFailures
