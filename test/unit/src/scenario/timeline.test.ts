@@ -89,13 +89,13 @@ describe("kexec, sleep and firmware", () => {
       guests: [{ name: "g", device: "d", ...more }],
       duration: "1s",
     }).guests[0]!.timeline;
-  const after = (...entries: object[]): readonly TimelineEntry[] =>
+  const life = (...entries: object[]): readonly TimelineEntry[] =>
     guest({ timeline: [{ at: "0ms", do: "boot" }, ...entries] });
 
   test("a crash kernel may choose its mode, one that the device has", () => {
-    expect(after({ at: "5ms", do: "crash-kexec", to: "msi" })[1]!.to).toBe("msi");
-    expect(after({ at: "5ms", do: "crash-kexec" })[1]!.to).toBe(undefined);
-    expect(() => after({ at: "5ms", do: "kexec", to: "msi" })).toThrow("kexec takes no to:");
+    expect(life({ at: "5ms", do: "crash-kexec", to: "msi" })[1]!.to).toBe("msi");
+    expect(life({ at: "5ms", do: "crash-kexec" })[1]!.to).toBe(undefined);
+    expect(() => life({ at: "5ms", do: "kexec", to: "msi" })).toThrow("kexec takes no to:");
     const entry = { at: "5ms", do: "crash-kexec" };
     const timeline = [{ at: "0ms", do: "boot" }, entry];
     expect(() => guest({ timeline }, "idxd")).toThrow("device d (idxd) has no intx");
@@ -103,15 +103,13 @@ describe("kexec, sleep and firmware", () => {
 
   test("who sleeps is woken or reset before anything else", () => {
     const suspend = { at: "5ms", do: "suspend" };
-    expect(after(suspend, { at: "6ms", do: "resume" }, { at: "7ms", do: "reboot" })).toHaveLength(
-      4,
-    );
+    expect(life(suspend, { at: "6ms", do: "resume" }, { at: "7ms", do: "reboot" })).toHaveLength(4);
     const again = { at: "8ms", do: "suspend" };
-    expect(after(suspend, { at: "6ms", do: "reset" }, again)).toHaveLength(4);
-    expect(() => after(suspend, { at: "6ms", do: "reboot" })).toThrow(
+    expect(life(suspend, { at: "6ms", do: "reset" }, again)).toHaveLength(4);
+    expect(() => life(suspend, { at: "6ms", do: "reboot" })).toThrow(
       "reboot while the guest sleeps",
     );
-    expect(() => after({ at: "6ms", do: "resume" })).toThrow("a guest that does not sleep");
+    expect(() => life({ at: "6ms", do: "resume" })).toThrow("a guest that does not sleep");
   });
 
   test("firmware is QEMU's, and uses what the device has", () => {
