@@ -194,7 +194,7 @@ export class VmProcess implements GuestMachine {
       ...(watch === null ? {} : { watch: watch.report() }),
       interrupts: this.#interrupts.delivered,
       counters,
-      trace: tracer instanceof TraceRecorder ? tracer.events : [],
+      trace: tracer instanceof TraceRecorder ? tracer.all() : [],
       state: this.#dead ?? this.#life.why ?? this.#life.state,
     };
   }

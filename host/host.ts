@@ -227,7 +227,7 @@ class Host implements HostMachine {
       retention: this.#atEnd ?? this.#retention.report(),
       ioctls: { ...this.#ioctls },
       oopses: this.#oopses,
-      trace: tracer instanceof TraceRecorder ? tracer.events : [],
+      trace: tracer instanceof TraceRecorder ? tracer.all() : [],
     };
   }
 

@@ -14,13 +14,18 @@ export interface Tracer {
   emit(point: TracePoint, args?: Readonly<Record<string, string | number>>): void;
 }
 
-/** Keeps the events of one actor, up to a limit; says how many it had to let go. */
+/** Events that are kept beyond the limit: the last ones. */
+const LATE_KEPT = 256;
+
+/** Keeps the first events of one actor, and the last; says how many it had to let go between. */
 export class TraceRecorder implements Tracer {
   readonly #clock: Clock;
   readonly #actor: string;
   readonly #limit: number;
   readonly events: TraceEvent[] = [];
   dropped = 0;
+  /** The last events, from `#limit` on; twice as many as are kept before the older half goes. */
+  #late: TraceEvent[] = [];
 
   constructor(clock: Clock, actor: string, limit = 100_000) {
     this.#clock = clock;
@@ -29,10 +34,19 @@ export class TraceRecorder implements Tracer {
   }
 
   emit(point: TracePoint, args: Readonly<Record<string, string | number>> = {}): void {
-    if (this.events.length >= this.#limit) {
-      this.dropped++;
+    const event = { at: this.#clock.now(), actor: this.#actor, point, args };
+    if (this.events.length < this.#limit) {
+      this.events.push(event);
       return;
     }
-    this.events.push({ at: this.#clock.now(), actor: this.#actor, point, args });
+    this.#late.push(event);
+    if (this.#late.length < 2 * LATE_KEPT) return;
+    this.#late = this.#late.slice(LATE_KEPT);
+    this.dropped += LATE_KEPT;
+  }
+
+  /** All that is kept, in order. */
+  all(): TraceEvent[] {
+    return [...this.events, ...this.#late];
   }
 }
