@@ -17,6 +17,7 @@ import { scenarioYaml } from "../scenario/to-yaml.ts";
 import type { Scenario } from "../scenario/types.ts";
 import { measureClockStep } from "../time/clock-step.ts";
 import { WallClock } from "../time/wall-clock.ts";
+import { CoreWait } from "./core-wait.ts";
 import { makeDirectory } from "./execute.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVARIANT, EXIT_OK, type Io } from "./io.ts";
 import { addLatencyFlags, checkCpus, type LatencyFlags, latencySetUp } from "./latency-flags.ts";
@@ -33,6 +34,7 @@ class Measuring {
   readonly #status: StatusLine;
   readonly #abort = new AbortController();
   readonly results: RunResult[] = [];
+  readonly coreWaits: (number | null)[] = [];
 
   constructor(settings: LatencySettings, scenario: Scenario, io: Io) {
     this.#settings = settings;
@@ -71,12 +73,21 @@ class Measuring {
     const prefix = runs > 1 ? `run ${run + 1} of ${runs}: ` : "";
     this.#status.begin(prefix);
     const { runScenario } = await import("../run/run.ts");
-    return await runScenario(this.scenarioOf(run), {
-      engine,
-      signal: this.#abort.signal,
-      onProgress: (progress) => this.#status.show(progress),
-      cpus: cpus ?? undefined,
-    });
+    const wait = new CoreWait();
+    try {
+      return await runScenario(this.scenarioOf(run), {
+        engine,
+        signal: this.#abort.signal,
+        onThreads: wait.onThreads,
+        onProgress: (progress) => {
+          wait.onProgress(progress);
+          this.#status.show(progress);
+        },
+        cpus: cpus ?? undefined,
+      });
+    } finally {
+      this.coreWaits.push(wait.share);
+    }
   }
 
   /** A line a run, on a terminal: it shows how much they differ while they go on. */
@@ -131,9 +142,9 @@ async function publish(
   { out, output }: { readonly out?: string; readonly output: Format },
   io: Io,
 ): Promise<LatencyMeasurement | null> {
-  const { results } = measuring;
+  const { results, coreWaits } = measuring;
   if (results.length === 0) return null;
-  const measured = measurementOf(settings, results, clockStepNs);
+  const measured = measurementOf(settings, results, { clockStepNs, coreWaits });
   if (out !== undefined) {
     writeFileSync(join(out, LATENCY_FILE), canonicalJson(measured));
     writeFileSync(join(out, "latency.txt"), measurementText(measured));

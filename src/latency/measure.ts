@@ -25,13 +25,20 @@ import {
 } from "./measurement.ts";
 import { measurementWarnings } from "./warnings.ts";
 
+/** What is known beside the runs themselves. */
+export interface Surroundings {
+  readonly clockStepNs: number;
+  /** LatencyRun.coreWait of each run. */
+  readonly coreWaits: readonly (number | null)[];
+}
+
 /** The measurement that `results` are the runs of, in their order; there is at least one. */
 export function measurementOf(
   settings: LatencySettings,
   results: readonly RunResult[],
-  clockStepNs: number,
+  { clockStepNs, coreWaits }: Surroundings,
 ): LatencyMeasurement {
-  const runs = results.map(runOf);
+  const runs = results.map((result, i) => runOf(result, coreWaits[i] ?? null));
   const interrupts = sumOf(runs);
   const wakes = wakesOf(settings).flatMap((wake) => {
     const summary = summaryOf(wake, results, runs);
@@ -70,7 +77,7 @@ export function fineRow(stage: string, histogram: LatencyHistogram): FineRow {
   return { ...summariseHistogram(stage, histogram), p9999: histogram.percentile(99.99) };
 }
 
-function runOf(result: RunResult): LatencyRun {
+function runOf(result: RunResult, coreWait: number | null): LatencyRun {
   const { ledger, provenance, checks } = result;
   const totals: Partial<Record<WakeKind, FineRow>> = {};
   for (const wake of [...WAKES, "modelled"] as const) {
@@ -90,6 +97,7 @@ function runOf(result: RunResult): LatencyRun {
     totals,
     floor: result.latency.floor,
     utilisation: result.utilisation ?? null,
+    coreWait,
     violations: [...ledger.violations, ...failed.map(({ check, detail }) => `${check}: ${detail}`)],
   };
 }

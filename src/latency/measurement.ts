@@ -78,6 +78,8 @@ export interface LatencyRun extends InterruptCounts {
   readonly totals: Readonly<Partial<Record<WakeKind, FineRow>>>;
   readonly floor: FloorResult | null;
   readonly utilisation: Utilisation | null;
+  /** Of the thread that waited longest for a core: share of the run. Null: not known. */
+  readonly coreWait: number | null;
   /** Checks that failed and sources whose fates do not add up, in words. */
   readonly violations: readonly string[];
 }

@@ -64,6 +64,7 @@ const RUN: Shape = {
     totals: { mapOf: ROW },
     floor: { nullOr: FLOOR_SHAPE },
     utilisation: { nullOr: { keys: { host: "number", guests: NULL_OR_NUMBER } } },
+    coreWait: NULL_OR_NUMBER,
     violations: { listOf: "string" },
   },
 };

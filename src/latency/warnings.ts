@@ -7,6 +7,7 @@ import { type LatencyMeasurement, type LatencyRun, vectorsUsed } from "./measure
 const RATE_MISSED = 0.05;
 const COALESCED = 0.01;
 const SPREAD = 0.2;
+const CORE_WAIT = 0.02;
 /** A step of the clock may be this share of the median. */
 const CLOCK_STEP = 0.1;
 
@@ -19,6 +20,7 @@ export function measurementWarnings(
 ): Warning[] {
   return [
     ...ofRuns(results),
+    ...coreWarning(measured),
     ...rateWarning(measured),
     ...coalescedWarning(measured),
     ...vectorsWarning(measured),
@@ -48,6 +50,19 @@ function ofRuns(results: readonly RunResult[]): Warning[] {
   });
 }
 
+/** The cores were there, but others ran on them. */
+function coreWarning({ runs }: Measured): Warning[] {
+  const waits = runs.flatMap(({ coreWait }) => coreWait ?? []);
+  const longest = Math.max(0, ...waits);
+  if (longest <= CORE_WAIT) return [];
+  return [
+    {
+      text: `a thread was ready to run but had no core for ${percent(longest)} of a run`,
+      advice: "stop what else runs here, use fewer --guests or --wait park, or choose idle --cpus",
+    },
+  ];
+}
+
 /** What is raised a second in all, mean of the runs; null if no device was ever used. */
 export function achievedRate(runs: readonly LatencyRun[]): number | null {
   const rates = runs.flatMap(({ perSecond }) => perSecond ?? []);
@@ -59,10 +74,16 @@ export function askedRate({ settings: { load, guests } }: Measured): number | nu
   return load.kind === "closed" ? null : load.perSecond * guests;
 }
 
+const NEVER_USED: Warning = {
+  text: "no device was ever put to use: the guests did not come up in time",
+  advice: "measure for longer (--duration), with fewer --guests, or with --wait park",
+};
+
 function rateWarning(measured: Measured): Warning[] {
   const asked = askedRate(measured);
   const achieved = achievedRate(measured.runs);
-  if (asked === null || achieved === null) return [];
+  if (asked === null) return [];
+  if (achieved === null) return [NEVER_USED];
   // Where n random arrivals are expected, twice the root of n may be missing by chance.
   const expected = (measured.interrupts.raised * asked) / Math.max(achieved, 1);
   const chance = 2 / Math.sqrt(Math.max(1, expected));

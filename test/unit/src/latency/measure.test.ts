@@ -48,6 +48,7 @@ interface Parts {
   readonly coalesced?: number;
   readonly warnings?: readonly Warning[];
   readonly violations?: readonly string[];
+  readonly coreWait?: number;
 }
 
 /** One guest whose device was in use for a second. */
@@ -86,7 +87,10 @@ const SPUN = Array.from({ length: 2_000 }, (_, i) => 1_000 + i);
 const PARKED = Array.from({ length: 2_000 }, (_, i) => 61_000 + i);
 
 function measure(settings: Partial<LatencySettings>, ...runs: Parts[]): LatencyMeasurement {
-  return measurementOf({ ...SETTINGS, ...settings }, runs.map(result), 10);
+  return measurementOf({ ...SETTINGS, ...settings }, runs.map(result), {
+    clockStepNs: 10,
+    coreWaits: runs.map(({ coreWait = null }) => coreWait),
+  });
 }
 
 function words({ warnings }: LatencyMeasurement): string {
@@ -174,6 +178,16 @@ describe("warnings", () => {
     expect(words(measure({ load: { kind: "closed", depth: 1 } }, slow))).toBe("");
   });
 
+  it("say when others had the cores, and when no device was ever used", () => {
+    const runs = [0.01, 0.4].map((coreWait) => ({ spinning: waiting(SPUN), coreWait }));
+    expect(words(measure({ runs: 2 }, ...runs))).toContain("had no core for 40 % of a run");
+    expect(words(measure({}, { spinning: waiting(SPUN), coreWait: 0.01 }))).toBe("");
+    const idle = { ...result({}), guests: [{ ...SAMPLE.guests[0]!, timeline: [] }] };
+    const around = { clockStepNs: 10, coreWaits: [] };
+    const measured = measurementOf(SETTINGS, [idle], around);
+    expect(words(measured)).toContain("no device was ever put to use");
+  });
+
   it("leave chance out: of few random arrivals many may be missing", () => {
     const load = { kind: "open", perSecond: 25 } as const;
     const samples = { spinning: waiting(SPUN) };
@@ -182,7 +196,10 @@ describe("warnings", () => {
   });
 
   it("of a coarse clock, of idle vectors, of few samples, of runs that differ", () => {
-    const coarse = measurementOf(SETTINGS, [result({ spinning: waiting(SPUN) })], 1_000);
+    const coarse = measurementOf(SETTINGS, [result({ spinning: waiting(SPUN) })], {
+      clockStepNs: 1_000,
+      coreWaits: [],
+    });
     expect(words(coarse)).toContain("the clock steps by 1.00 us");
     const idle = measure({ vectors: 9, vcpus: 4 }, { spinning: waiting(SPUN) });
     expect(words(idle)).toContain("4 of 8 I/O vectors are in use");
