@@ -19,7 +19,7 @@ import {
 } from "./enumeration.ts";
 import type { GuestInterrupts } from "./interrupts.ts";
 import { GuestKernel, type KernelOptions } from "./kernel.ts";
-import { msiOverMsix, selfTests } from "./misuse.ts";
+import { byHand } from "./misuse.ts";
 import { PciDevice } from "./pci-device.ts";
 
 export type LifeState = "off" | "firmware" | "booting" | "running" | "asleep" | "crashed";
@@ -102,37 +102,37 @@ export class Lifecycle {
       case "reset":
         return yield* this.#reset();
       case "crash":
-        return yield* this.#crash();
+        // The reset that panic=-1 asks for.
+        return yield* this.#panic(() => this.#restart());
       case "shutdown":
         return yield* this.#shutdown();
       case "unbind":
-        return yield* this.#unbind();
+        if (this.state === "running") yield* this.shutDownDrivers();
+        return;
       case "bind":
         return yield* this.#bind();
       case "mode":
         return yield* this.#setMode(entry.to ?? "msix");
       case "cpu-offline":
-        return yield* this.#hotplug(entry.cpu ?? this.#vm.vcpus - 1, false);
       case "cpu-online":
-        return yield* this.#hotplug(entry.cpu ?? this.#vm.vcpus - 1, true);
+        return yield* this.#hotplug(entry.cpu ?? this.#vm.vcpus - 1, entry.do === "cpu-online");
       case "io-start":
       case "io-stop":
         return yield* this.#switchIo(entry.do === "io-start");
       case "kexec":
         return yield* this.kexec();
       case "crash-kexec":
-        return yield* this.#crashKexec(entry.to ?? "intx");
+        return yield* this.#panic(() => this.#crashKernel(entry.to ?? "intx"));
       case "suspend":
         return yield* this.#suspend();
       case "resume":
         return yield* this.#resume();
+      case "migrate":
+        return yield* this.#migrate();
       case "msi-over-msix":
-        return yield* msiOverMsix(this.#vm, this.#ejected);
-      case "intx-swap":
-        for (const fn of this.#vm.functions) yield* this.#vm.swapIntx?.(fn) ?? step();
-        return;
       case "bist":
-        return yield* selfTests(this.#present());
+      case "intx-swap":
+        return yield* byHand(entry.do, this.#present());
       // The process's, not the guest's.
       case "kill":
       case "stall":
@@ -254,6 +254,10 @@ export class Lifecycle {
     if (this.state !== "running") return;
     this.#emit("guest_reboot");
     yield* this.shutDownDrivers();
+    yield* this.#restart();
+  }
+
+  *#restart(): Process {
     yield* this.#systemResets();
     yield* this.#bootUp();
   }
@@ -263,19 +267,26 @@ export class Lifecycle {
     if (this.state === "off") return;
     this.#emit("guest_reset");
     this.#halt();
-    yield* this.#systemResets();
-    yield* this.#bootUp();
+    yield* this.#restart();
   }
 
-  /** Panic: interrupts off, devices as they are, then the reset that panic=-1 asks for. */
-  *#crash(): Process {
+  /** Panic: interrupts off, devices as they are; and what comes then. */
+  *#panic(then: () => Process): Process {
     if (this.state !== "running") return;
     this.#emit("guest_crash");
     this.#halt();
     this.state = "crashed";
     yield* step();
-    yield* this.#systemResets();
-    yield* this.#bootUp();
+    yield* then();
+  }
+
+  /** Nothing of the guest runs meanwhile, and it is not asked. */
+  *#migrate(): Process {
+    if (this.state !== "running") return;
+    this.#interrupts.disable();
+    yield* this.#vm.migrate?.() ?? step();
+    this.#interrupts.enable();
+    this.#emit("guest_migrated");
   }
 
   *#shutdown(): Process {
@@ -306,10 +317,6 @@ export class Lifecycle {
       yield* this.#vm.systemReset();
       this.#interrupts.reset();
     }
-  }
-
-  *#unbind(): Process {
-    if (this.state === "running") yield* this.shutDownDrivers();
   }
 
   *#bind(): Process {
@@ -365,16 +372,11 @@ export class Lifecycle {
   }
 
   /**
-   * Panic with a crash kernel loaded: it starts at once, on one CPU, with devices as they are. What
-   * they have on their way meets a kernel that knows nothing of it (kernel/kexec_core.c).
+   * A crash kernel starts at once, on one CPU, with devices as they are. What they have on their way
+   * meets a kernel that knows nothing of it (kernel/kexec_core.c, __crash_kexec).
    */
-  *#crashKexec(mode: IrqKind): Process {
-    if (this.state !== "running") return;
-    this.#emit("guest_crash");
-    this.#halt();
-    this.state = "crashed";
-    yield* step();
-    yield* this.#bootKernel(this.#present(), { enumerates: true, crashMode: mode });
+  #crashKernel(crashMode: IrqKind): Process {
+    return this.#bootKernel(this.#present(), { enumerates: true, crashMode });
   }
 
   /** A device comes: hot-plugged, or found by a scan of the bus after it was removed. */

@@ -1,7 +1,6 @@
 /** What no driver would write, but a guest's root can: config space by hand (setpci). */
-import type { Process } from "../../src/time/process.ts";
-import type { VirtualFunction, VirtualMachine } from "../vmm/types.ts";
-import { PciDevice } from "./pci-device.ts";
+import { type Process, step } from "../../src/time/process.ts";
+import type { PciDevice } from "./pci-device.ts";
 import {
   MSI_ADDRESS_BASE,
   PCI_BIST,
@@ -17,30 +16,34 @@ import {
   PCI_MSIX_FLAGS_ENABLE,
 } from "./pci-regs.ts";
 
-/**
- * On each function that has MSI-X on, and MSI: MSI on as well, MSI off, MSI-X off. QEMU does not
- * outlive that: msix_unset_vector_notifiers fails an assertion.
- */
-export function* msiOverMsix(vm: VirtualMachine, ejected: ReadonlySet<VirtualFunction>): Process {
-  for (const fn of vm.functions) {
-    if (!ejected.has(fn)) yield* bothOn(new PciDevice(vm, fn));
-  }
-}
-
-/**
- * BIST of each function that has one, and the command register back as it was. Drivers hear nothing
- * of it: messages that the host has set up in the device are off, and INTx is not.
- */
-export function* selfTests(devices: readonly PciDevice[]): Process {
+/** Actions of the timeline that no driver knows of. */
+export function* byHand(
+  action: "msi-over-msix" | "bist" | "intx-swap",
+  devices: readonly PciDevice[],
+): Process {
   for (const dev of devices) {
-    const bist = yield* dev.read(PCI_BIST, 1);
-    if ((bist & PCI_BIST_CAPABLE) === 0) continue;
-    const saved = yield* dev.save();
-    yield* dev.write(PCI_BIST, 1, PCI_BIST_START);
-    yield* dev.write(PCI_COMMAND, 4, saved);
+    if (action === "msi-over-msix") yield* bothOn(dev);
+    else if (action === "bist") yield* selfTest(dev);
+    else yield* dev.vm.swapIntx?.(dev.fn) ?? step();
   }
 }
 
+/**
+ * BIST, where there is one, and the command register back as it was. The driver hears nothing of
+ * it: messages that the host has set up in the device are off, and INTx is not.
+ */
+function* selfTest(dev: PciDevice): Process {
+  const bist = yield* dev.read(PCI_BIST, 1);
+  if ((bist & PCI_BIST_CAPABLE) === 0) return;
+  const saved = yield* dev.save();
+  yield* dev.write(PCI_BIST, 1, PCI_BIST_START);
+  yield* dev.write(PCI_COMMAND, 4, saved);
+}
+
+/**
+ * Where MSI-X is on, and MSI offered: MSI on as well, MSI off, MSI-X off. QEMU does not outlive
+ * that: msix_unset_vector_notifiers fails an assertion.
+ */
 function* bothOn(dev: PciDevice): Process {
   const msi = yield* dev.findCapability(PCI_CAP_ID_MSI);
   const msix = yield* dev.findCapability(PCI_CAP_ID_MSIX);

@@ -75,6 +75,8 @@ export interface VirtualMachine {
   readonly remapping?: RemappingUnit | null;
   /** EOI of a level-triggered vector reached the irqchip. Edge vectors need no call. */
   eoi(vcpu: number, vector: number): void;
+  /** The VM arrives at another host: its devices are set up there as they were. */
+  migrate?(): Process;
   /** Gives a function's INTx another eventfd; only where the VMM ever does. */
   swapIntx?(fn: VirtualFunction): Process;
   /** How drivers of the process's own get interrupts; only where software starts in those. */

@@ -35,6 +35,7 @@ const ACTIONS: readonly TimelineAction[] = [
   "msi-over-msix",
   "bist",
   "intx-swap",
+  "migrate",
   "stall",
   "corrupt",
 ];

@@ -88,6 +88,10 @@ const GUESTS: Readonly<Record<string, NameEntry>> = {
     about: "calls of KVM_SET_GSI_ROUTING by VMMs",
     value: (r) => counted(r, "kvm_set_gsi_routing"),
   },
+  migrationTime: {
+    about: "how long guests stood still until their devices were set up after a migration, ns",
+    value: (r) => counted(r, "migration_ns"),
+  },
   refused: {
     about: "times that a host refused vectors to a VMM which only logs that",
     value: (r) => r.guests.reduce((sum, { counters }) => sum + refusalsOf(counters), 0),

@@ -198,6 +198,7 @@ const timelineEntry = z.strictObject({
     "msi-over-msix",
     "bist",
     "intx-swap",
+    "migrate",
     "stall",
     "corrupt",
   ]),

@@ -150,6 +150,10 @@ function checkArguments(entry: Entry, path: Path, context: TimelineContext): voi
     const message = `${context.vmm} never swaps the eventfd of INTx`;
     report({ path: [...path, "do"], message, hint: "use vmm: minimal" });
   }
+  if (entry.do === "migrate" && context.vmm !== "qemu") {
+    const message = `migration of ${context.vmm} is not modelled`;
+    report({ path: [...path, "do"], message, hint: "use vmm: qemu" });
+  }
   if (entry.do === "bist" && !context.devices.some(({ bist }) => bist === true)) {
     const hint = "give it a device with bist: true";
     report({ path: [...path, "do"], message: "no device of the guest has a self test", hint });

@@ -232,6 +232,8 @@ export type TimelineAction =
   | "bist"
   /** The VMM gives INTx another eventfd while it is on. */
   | "intx-swap"
+  /** The guest has been migrated: QEMU sets its devices up as they were, while it does not run. */
+  | "migrate"
   /** The VM process does not run for a while, as when the host has no core for it. */
   | "stall"
   /** The VM process writes slots into its ring that hold no message. */
@@ -292,6 +294,8 @@ export interface GuestSpec {
   readonly irqchip?: "full" | "split" | "none";
   /** The guest has a vIOMMU and remaps interrupts by it. */
   readonly intremap?: boolean;
+  /** QEMU tells KVM of routes that come together in one call; default: true, as since 6.2. */
+  readonly defersRoutes?: boolean;
   /** What the guest runs; default: linux-6.12. */
   readonly kernel?: GuestKernelName;
   /** Modes in which firmware, and then a boot loader, drive the devices before the kernel does. */

@@ -30,6 +30,14 @@ export const vmmMachineKeys = {
     .boolean()
     .optional()
     .meta({ description: "The guest has a vIOMMU that remaps interrupts; not with irqchip full." }),
+  defersRoutes: z
+    .boolean()
+    .optional()
+    .meta({
+      description:
+        "false: KVM hears of each route by itself, as before QEMU 6.2, also where several vectors " +
+        "come on at once.",
+    }),
 };
 
 /** Those keys as a user has written them. */
@@ -38,9 +46,10 @@ export interface VmmMachineEntry {
   readonly irqchip?: GuestSpec["irqchip"] | undefined;
   readonly bypass?: boolean | undefined;
   readonly intremap?: boolean | undefined;
+  readonly defersRoutes?: boolean | undefined;
 }
 
-type VmmMachine = Pick<GuestSpec, "path" | "irqchip" | "intremap">;
+type VmmMachine = Pick<GuestSpec, "path" | "irqchip" | "intremap" | "defersRoutes">;
 
 /** The machine they mean; what contradicts itself is reported. */
 export function expandVmmMachine(
@@ -48,7 +57,7 @@ export function expandVmmMachine(
   at: Path,
   report: (issue: Issue) => void,
 ): VmmMachine {
-  const { irqchip, bypass, intremap } = entry;
+  const { irqchip, bypass, intremap, defersRoutes } = entry;
   const path = entry.path ?? (bypass === false || irqchip === "none" ? "userspace" : "irqfd");
   if (path !== "userspace" && irqchip === "none") {
     const hint = "use path: userspace, or irqchip: full or split";
@@ -67,5 +76,6 @@ export function expandVmmMachine(
     path,
     ...(kind === undefined ? {} : { irqchip: kind }),
     ...(intremap === undefined ? {} : { intremap }),
+    ...(defersRoutes === undefined ? {} : { defersRoutes }),
   };
 }

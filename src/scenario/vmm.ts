@@ -59,7 +59,7 @@ export function expandVmm(entry: VmmEntry, at: Path, report: (issue: Issue) => v
     report({ path: [...at, "vmmVersion"], message, hint });
   }
   if (vmm === "qemu") return { vmm, vmmVersion, ...expandVmmMachine(entry, at, report) };
-  for (const key of ["irqchip", "bypass", "intremap"] as const) {
+  for (const key of ["irqchip", "bypass", "intremap", "defersRoutes"] as const) {
     if (entry[key] === undefined) continue;
     const hint = "leave it out, or use vmm: qemu";
     report({ path: [...at, key], atKey: true, message: `${vmm} has no choice of ${key}`, hint });

@@ -66,6 +66,7 @@ export const TRACE_POINTS = [
   "guest_reset",
   "guest_suspend",
   "guest_resume",
+  "guest_migrated",
   "guest_stopped",
   "guest_killed",
   "guest_stall",

@@ -1,5 +1,6 @@
 /** Scenarios about the lives of guests: stages of a boot, crashes, growth, sleep, sudden ends. */
 import { expect, test } from "vitest";
+import { expectationValue } from "../../src/scenario/expect-names.ts";
 import { runLibrary, suite } from "../support/library.ts";
 
 suite(
@@ -156,3 +157,35 @@ test("what the kernel's log would say is a warning", async () => {
   expect(await texts("nobody-cared")).toContain("nobody cared: the host's kernel switched");
   expect(await texts("intx-race")).toContain("followed a null pointer once");
 });
+
+suite(
+  "migration-routes",
+  [
+    {
+      cause: "with routes in one call for each device",
+      set: ["guests.g.defersRoutes=true"],
+      fails: ["migrationTime > 200ms"],
+    },
+  ],
+  () => {
+    test("a call costs in proportion to the irqfds there are, all by the square", async () => {
+      const time = async (devices: number, deferred: boolean): Promise<number> => {
+        const names = Array.from({ length: devices }, (_, i) => `nvme${i}`);
+        const result = await runLibrary("migration-routes", [
+          `devices.nvme.count=${devices}`,
+          `guests.g.devices=[${names}]`,
+          `guests.g.defersRoutes=${deferred}`,
+        ]);
+        return expectationValue("migrationTime", result)!;
+      };
+      const [two, four, eight] = [await time(2, false), await time(4, false), await time(8, false)];
+      const second = eight - 2 * four - (2 * four - 4 * two);
+      // t(n) = a n + b n^2: doubling n twice leaves b alone, and it is most of it.
+      const b = (eight - 2 * four) / 32;
+      expect(four - 2 * two).toBeCloseTo(8 * b, -5);
+      expect(second).toBeCloseTo(16 * b, -5);
+      expect(64 * b).toBeGreaterThan(0.6 * eight);
+      expect(await time(8, true)).toBeLessThan(eight / 7);
+    });
+  },
+);

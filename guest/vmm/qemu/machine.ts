@@ -174,6 +174,19 @@ export class QemuMachine implements VirtualMachine, MainLoopSink, WireSink {
     if (this.#ctx?.kvm) yield* this.#ctx.kvm.resetIoapic();
   }
 
+  *migrate(): Process {
+    yield* this.#locked(() => this.#loadDevices());
+  }
+
+  *#loadDevices(): Process {
+    const { clock } = this.#env;
+    const present = this.#devices.filter((device) => device.present);
+    for (const device of present) yield* device.unload();
+    const startNs = clock.now();
+    for (const device of present) yield* device.loadConfig();
+    this.#counters.add("migration_ns", clock.now() - startNs);
+  }
+
   #device(fn: VirtualFunction): VfioPciDevice {
     const device = this.#byIndex[(fn as QemuFunction).index];
     assert(device !== undefined, "a device is used before it is realized");

@@ -45,17 +45,23 @@ export class VfioMsi {
 
   *#tryEnable(count: number): Process<number> {
     const set = this.#set;
-    const { kvm } = this.#device.ctx;
+    const { kvm, profile } = this.#device.ctx;
     set.allocate(count);
     set.nr = count;
     let routes = 0;
     for (let v = 0; v < count; v++) {
       yield* set.take(v);
       set.listen(v);
-      if (set.addRoute(v, this.#message(v))) routes++;
+      if (!set.addRoute(v, this.#message(v))) continue;
+      routes++;
+      if (profile.defersRoutes) continue;
+      yield* kvm!.commitRoutes();
+      yield* set.connect(v);
     }
-    if (kvm !== null && routes > 0) yield* kvm.commitRoutes();
-    for (let v = 0; v < count; v++) yield* set.connect(v);
+    if (profile.defersRoutes) {
+      if (kvm !== null && routes > 0) yield* kvm.commitRoutes();
+      for (let v = 0; v < count; v++) yield* set.connect(v);
+    }
     this.#device.mode = "msi";
     return yield* set.signalAll((vector) => set.fdOf(vector));
   }

@@ -58,10 +58,11 @@ export class VfioMsix {
    * of them an irqfd on GSI 0 that nothing signals and nobody closes.
    */
   *#commitBatch(routes: number): Process {
-    const { kvm } = this.#device.ctx;
+    const { kvm, profile } = this.#device.ctx;
+    this.#batch = false;
+    if (!profile.defersRoutes) return;
     if (kvm !== null && routes > 0) yield* kvm.commitRoutes();
     for (let v = 0; v < this.#set.nr; v++) yield* this.#set.connect(v);
-    this.#batch = false;
   }
 
   /** No entry is live: MSI-X has to be on in the device all the same. */
@@ -128,11 +129,11 @@ export class VfioMsix {
 
   *#route(nr: number, message: MsiMessage): Process {
     const set = this.#set;
-    const { kvm } = this.#device.ctx;
+    const { kvm, profile } = this.#device.ctx;
     if (kvm === null) return;
     if (set.vectors[nr]!.virq >= 0) {
       yield* set.updateRoute(nr, message);
-    } else if (set.addRoute(nr, message) && !this.#batch) {
+    } else if (set.addRoute(nr, message) && !(this.#batch && profile.defersRoutes)) {
       yield* kvm.commitRoutes();
       yield* set.connect(nr);
     }

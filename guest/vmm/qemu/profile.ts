@@ -55,6 +55,11 @@ export interface QemuProfile extends QemuVersion {
    * the messages that have an entry in the table get a route.
    */
   readonly intremap: boolean;
+  /**
+   * Where several vectors come on at once, KVM hears of their routes in one call (commit dc580d51f7
+   * "vfio: defer to commit kvm irq routing when enable msi/msix", 6.2); before that of each.
+   */
+  readonly defersRoutes: boolean;
 }
 
 const MODERN = { dynamicMsix: true, emptyEnable: "fd-none", realizeGsi: 0 } as const;
@@ -89,5 +94,6 @@ export function qemuProfile(spec: GuestSpec): QemuProfile {
     irqchip: IRQCHIPS[kind],
     bypass,
     intremap: spec.intremap ?? false,
+    defersRoutes: spec.defersRoutes ?? true,
   };
 }

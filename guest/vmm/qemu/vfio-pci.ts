@@ -200,6 +200,22 @@ export class VfioPciDevice implements InterruptSink {
     return value;
   }
 
+  unload(): Process {
+    return this.#disableInterrupts();
+  }
+
+  /**
+   * vfio_pci_load_config at the end of an incoming migration: message interrupts that the guest had
+   * on come on again, all vectors at once. The function stands for the one at the destination, whose
+   * state its vendor's driver has loaded: what is on is off before (`unload`), as it never was on.
+   */
+  *loadConfig(): Process {
+    const { msi, msix } = this.fn;
+    yield* this.intx.enable();
+    if (msi?.enabled === true) yield* this.msi.enable();
+    else if (msix?.enabled === true) yield* this.msix.enable();
+  }
+
   /** vfio_pci_write_config: the device sees every write; then QEMU's own copy follows. */
   *configWrite(offset: number, size: number, value: number): Process {
     yield* this.#writePhysical(offset, size, value);

@@ -34,6 +34,7 @@ describe("the library", () => {
       "latency",
       "lpi-pressure",
       "mask-per-interrupt",
+      "migration-routes",
       "nic-channels",
       "nobody-cared",
       "noisy-neighbour",

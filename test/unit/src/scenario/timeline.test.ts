@@ -146,4 +146,9 @@ describe("what only some can be asked", () => {
     expect(on({}, { vmm: "minimal" }, "intx-swap")[1]!.do).toBe("intx-swap");
     expect(() => on({}, {}, "intx-swap")).toThrow("qemu never swaps the eventfd of INTx");
   });
+
+  test("only QEMU's migration is modelled", () => {
+    expect(on({}, {}, "migrate")[1]!.do).toBe("migrate");
+    expect(() => on({}, { vmm: "dpdk" }, "migrate")).toThrow("migration of dpdk is not modelled");
+  });
 });
