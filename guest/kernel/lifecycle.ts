@@ -372,8 +372,8 @@ export class Lifecycle {
   }
 
   /**
-   * A crash kernel starts at once, on one CPU, with devices as they are. What they have on their way
-   * meets a kernel that knows nothing of it (kernel/kexec_core.c, __crash_kexec).
+   * A crash kernel starts at once, on one CPU, with devices as they are. What they have on their
+   * way meets a kernel that knows nothing of it (kernel/kexec_core.c, __crash_kexec).
    */
   #crashKernel(crashMode: IrqKind): Process {
     return this.#bootKernel(this.#present(), { enumerates: true, crashMode });

@@ -35,8 +35,8 @@ export const vmmMachineKeys = {
     .optional()
     .meta({
       description:
-        "false: KVM hears of each route by itself, as before QEMU 6.2, also where several vectors " +
-        "come on at once.",
+        "false: KVM hears of each route by itself, as before QEMU 6.2, also where several " +
+        "vectors come on at once.",
     }),
 };
 

@@ -206,8 +206,8 @@ export class VfioPciDevice implements InterruptSink {
 
   /**
    * vfio_pci_load_config at the end of an incoming migration: message interrupts that the guest had
-   * on come on again, all vectors at once. The function stands for the one at the destination, whose
-   * state its vendor's driver has loaded: what is on is off before (`unload`), as it never was on.
+   * on come on again, all vectors at once. The function stands for the one at the destination,
+   * whose state its vendor's driver has loaded: what is on goes off before (`unload`).
    */
   *loadConfig(): Process {
     const { msi, msix } = this.fn;
