@@ -3,6 +3,13 @@
 export { InvariantError, UsageError } from "./base/errors.ts";
 export { formatCount, formatNs, formatRate } from "./base/units.ts";
 export { VERSION } from "./base/version.ts";
+export { renderMeasurement } from "./latency/formats.ts";
+export { measurementOf } from "./latency/measure.ts";
+export {
+  LATENCY_SCHEMA,
+  type LatencyMeasurement,
+  type LatencySettings,
+} from "./latency/measurement.ts";
 export { FATES, type Fate } from "./measure/fates.ts";
 export { comparisonText } from "./report/compare-text.ts";
 export {
@@ -34,6 +41,7 @@ export type {
 } from "./run/contract.ts";
 export type { GivenPolicies } from "./run/own-policies.ts";
 export type {
+  BreakResult,
   CheckResult,
   DeviceHoldings,
   Engine,
