@@ -165,9 +165,10 @@ function bootMatrix(host: HostSpec, boot: BootUse, tracer: IrqPoolEnv["tracer"])
 function bootAmdTables(host: HostSpec, { tracer }: IrqPoolEnv, shortages: Shortages): IrqRemapping {
   const { irtes } = host.boot ?? RECORDED_BOOT_USE;
   const entries = host.irtes;
-  if (entries > IRQS_PER_TABLE_2K || (entries & (entries - 1)) !== 0) {
+  // A bound of alloc_irq_index's search, as MAX_IRQS_PER_TABLE is: no need for a power of two.
+  if (entries > IRQS_PER_TABLE_2K) {
     throw new UsageError(`host: AMD-Vi has no table of ${entries} entries`, {
-      hint: "host.irtes is 512 there, or another power of two up to 2048",
+      hint: "host.irtes is 512 there, or another number up to 2048",
     });
   }
   return new AmdIrqRemapping(entries, irtes, tracer, shortages);

@@ -76,17 +76,17 @@ const host = z.strictObject({
   cpus: z.int().min(1).max(512).default(4),
   irtes: z
     .int()
-    .min(64)
+    .min(32)
     .max(65_536)
     .optional()
     .meta({
       description:
         "Entries of an interrupt remapping table. VT-d: one for all devices, 65536 by default; " +
-        "AMD-Vi: one for each device (or bridge), 512 by default, at most 2048, a power of two.",
+        "AMD-Vi: one for each device (or bridge), 512 by default, at most 2048.",
     }),
   lpis: z
     .int()
-    .min(64)
+    .min(32)
     .max(57_344)
     .optional()
     .meta({ description: "LPIs of the ITS, which all devices share; 57344 by default." }),

@@ -1,8 +1,14 @@
 /**
  * Hosts by how they share what an interrupt needs: one table for all devices, one for each, blocks
  * of ids, or none. Each is a set of overrides of a scenario's host and devices.
+ *
+ * Those with a small table differ only in how it is shared: each leaves the same number of entries
+ * to devices, that which VT-d's leaves of the scenario's `host.irtes` once the host itself has taken
+ * its own. A bridge's table has none of the host's (its IO-APIC and ports have other requester
+ * IDs), an ITS fewer, so that tables of equal size would not be equally tight.
  */
 import { UsageError } from "../base/errors.ts";
+import { formatCount } from "../base/units.ts";
 import { didYouMean } from "../scenario/suggest.ts";
 import type { Platform } from "../scenario/types.ts";
 import { splitList } from "./policies.ts";
@@ -14,7 +20,10 @@ export interface Topology {
   readonly about: (size: number) => string;
   /** Null: the host as the scenario has it. */
   readonly platform: Platform | null;
-  /** Entries of the table, or LPIs; undefined: the platform's own. `size` is the scenario's. */
+  /**
+   * Entries of the table, or LPIs, with those of the host; undefined: the platform's own. `size` is
+   * the scenario's.
+   */
   readonly entries?: (size: number) => number;
   /** All devices behind one PCIe-to-PCI bridge. */
   readonly bridged?: boolean;
@@ -26,13 +35,26 @@ const SIZE_MIN = 64;
 const AMD_SIZE_MAX = 2048;
 const LPIS_MAX = 57_344;
 
-/** AMD-Vi's tables are powers of two. */
-function amdSize(size: number): number {
-  return Math.min(AMD_SIZE_MAX, 2 ** Math.floor(Math.log2(size)));
+/** What boot takes of VT-d's table and of an ITS's LPIs, as recorded (host/irq/platform.ts). */
+export const VTD_BOOT_IRTES = 21;
+export const ITS_BOOT_LPIS = 3;
+
+/** Entries that VT-d's table leaves to devices. */
+function share(size: number): number {
+  return size - VTD_BOOT_IRTES;
+}
+
+function bridgeSize(size: number): number {
+  return Math.min(AMD_SIZE_MAX, share(size));
 }
 
 function lpis(size: number): number {
-  return Math.min(LPIS_MAX, size);
+  return Math.min(LPIS_MAX, share(size) + ITS_BOOT_LPIS);
+}
+
+/** `64 entries for all devices together`: equal in all topologies with a small table. */
+function forDevices(entries: number, what: string): string {
+  return `${formatCount(entries)} ${what} for all devices together`;
 }
 
 export const TOPOLOGIES: readonly Topology[] = [
@@ -43,7 +65,9 @@ export const TOPOLOGIES: readonly Topology[] = [
   },
   {
     name: "vtd-small",
-    about: (size) => `VT-d, one table of ${size} entries for all devices`,
+    about: (size) =>
+      `VT-d, one table of ${formatCount(size)}, ${VTD_BOOT_IRTES} of them the host's own: ` +
+      forDevices(share(size), "entries"),
     platform: "x86-vtd",
     entries: (size) => size,
   },
@@ -54,14 +78,18 @@ export const TOPOLOGIES: readonly Topology[] = [
   },
   {
     name: "amd-bridge",
-    about: (size) => `AMD-Vi, all devices behind one bridge, with a table of ${amdSize(size)}`,
+    about: (size) =>
+      `AMD-Vi, all behind one bridge, whose table is as tight as vtd-small's: ` +
+      forDevices(bridgeSize(size), "entries"),
     platform: "x86-amd",
-    entries: amdSize,
+    entries: bridgeSize,
     bridged: true,
   },
   {
     name: "its",
-    about: (size) => `arm64 with a GICv3 ITS, ${lpis(size)} LPIs for all devices, whole tables`,
+    about: (size) =>
+      `arm64 with a GICv3 ITS, whole tables at a time: ` +
+      forDevices(lpis(size) - ITS_BOOT_LPIS, "LPIs"),
     platform: "arm64-its",
     entries: lpis,
   },

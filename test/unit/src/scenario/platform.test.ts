@@ -30,10 +30,11 @@ describe("host.irtes", () => {
     expect(load("platform: x86-amd").host).toMatchObject({ platform: "x86-amd", irtes: 512 });
     expect(load("platform: x86-amd, irtes: 2048").host.irtes).toBe(2048);
     expect(load("platform: x86-vtd, irtes: 600").host.irtes).toBe(600);
+    expect(load("platform: x86-amd, irtes: 107").host.irtes).toBe(107);
   });
 
   it("is a size that AMD-Vi has", () => {
-    for (const irtes of [600, 4096]) {
+    for (const irtes of [2049, 4096]) {
       const error = errorOf(`platform: x86-amd, irtes: ${irtes}`);
       expect(error).toContain(`t.yaml:1:35: AMD-Vi has no table of ${irtes} entries`);
       expect(error).toContain("use 512");

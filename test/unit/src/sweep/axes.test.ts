@@ -1,13 +1,16 @@
 /** Lists of policies, VMMs and topologies, and what each makes of a scenario. */
 import { describe, expect, it } from "vitest";
+import { RECORDED_ARM64_BOOT_USE, RECORDED_BOOT_USE } from "../../../../host/irq/platform.ts";
 import { UsageError } from "../../../../src/base/errors.ts";
 import { gridCells, loadGridBase } from "../../../../src/sweep/grid.ts";
 import { DEFAULT_POLICIES, parsePolicies } from "../../../../src/sweep/policies.ts";
 import {
   applyTopology,
   DEFAULT_TOPOLOGIES,
+  ITS_BOOT_LPIS,
   parseTopologies,
   TOPOLOGIES,
+  VTD_BOOT_IRTES,
 } from "../../../../src/sweep/topologies.ts";
 import { applyVmm, DEFAULT_VMMS, parseVmms } from "../../../../src/sweep/vmms.ts";
 
@@ -103,12 +106,17 @@ describe("a topology", () => {
 
   it("gives small tables the size that the scenario's has", () => {
     expect(hostOf("vtd-small", { irtes: 85 })).toEqual({ platform: "x86-vtd", irtes: 85 });
-    expect(hostOf("its", { irtes: 85 })).toEqual({ platform: "arm64-its", lpis: 85 });
     expect(hostOf("vtd", { irtes: 85, lpis: 70 })).toEqual({ platform: "x86-vtd" });
   });
 
-  it("rounds AMD-Vi's down to a power of two", () => {
-    expect(hostOf("amd-bridge", { irtes: 85 })).toEqual({ platform: "x86-amd", irtes: 64 });
+  it("leaves devices the same number of entries in each small table", () => {
+    expect(VTD_BOOT_IRTES).toBe(RECORDED_BOOT_USE.irtes);
+    expect(ITS_BOOT_LPIS).toBe(RECORDED_ARM64_BOOT_USE.irtes);
+    expect(hostOf("amd-bridge", { irtes: 128 })).toEqual({ platform: "x86-amd", irtes: 107 });
+    expect(hostOf("its", { irtes: 128 })).toEqual({ platform: "arm64-its", lpis: 110 });
+    for (const name of ["vtd-small", "amd-bridge", "its"]) {
+      expect(byName(name).about(128)).toContain(": 107 ");
+    }
     expect(hostOf("amd-bridge", { irtes: 60_000 })).toMatchObject({ irtes: 2048 });
   });
 
@@ -144,7 +152,7 @@ describe("a grid", () => {
       (cell) => cell.policy === "bounded" && cell.vmm === "qemu 7.2" && cell.topology === "its",
     )!;
     expect([policy, vmm, topology]).toEqual(["bounded", "qemu 7.2", "its"]);
-    expect(scenario!.host).toMatchObject({ platform: "arm64-its", lpis: 85 });
+    expect(scenario!.host).toMatchObject({ platform: "arm64-its", lpis: 67 });
     expect(scenario!.host.retention).toEqual({ policy: "bounded", reclaim: true });
     expect(scenario!.guests.map((guest) => guest.vmmVersion)).toContain("7.2");
   });
