@@ -5,6 +5,8 @@ import { IOAPIC_NUM_PINS } from "./ioapic.ts";
 
 /** KVM_IRQCHIP_IOAPIC; 0 and 1 are the two PICs, which no vfio interrupt goes through. */
 const KVM_IRQCHIP_IOAPIC = 2;
+/** A bit for each chip. */
+const ALL_CHIPS = (1 << (KVM_IRQCHIP_IOAPIC + 1)) - 1;
 
 /** Where a GSI leads: one MSI message, or a pin of the IOAPIC; PIC pins are left out. */
 export type GsiTarget =
@@ -35,25 +37,27 @@ export function msiTarget(addressLo: number, data: number): GsiTarget {
 }
 
 export class GsiRouting {
-  #targets: ReadonlyMap<number, GsiTarget> = defaultTargets();
+  /** By GSI, as far as the highest that has a route. */
+  #targets: readonly (GsiTarget | null)[] = defaultTargets();
   /** False with a split irqchip: there are no pins to lead to. */
   #hasChips = true;
 
   /** kvm_setup_empty_irq_routing, for a split irqchip. */
   split(): void {
-    this.#targets = new Map();
+    this.#targets = [];
     this.#hasChips = false;
   }
 
   target(gsi: number): GsiTarget | null {
-    return this.#targets.get(gsi) ?? null;
+    return this.#targets[gsi] ?? null;
   }
 
   /** The GSIs that lead to an IOAPIC pin. */
   gsisOfPin(pin: number): number[] {
     const gsis: number[] = [];
-    for (const [gsi, target] of this.#targets) {
-      if (target.kind === "ioapic" && target.pin === pin) gsis.push(gsi);
+    for (let gsi = 0; gsi < this.#targets.length; gsi++) {
+      const target = this.#targets[gsi];
+      if (target?.kind === "ioapic" && target.pin === pin) gsis.push(gsi);
     }
     return gsis;
   }
@@ -63,20 +67,21 @@ export class GsiRouting {
    * the only one of its GSI; irqchip routes may not name the same chip twice.
    */
   replace(routes: readonly KvmRoute[]): number {
-    const targets = new Map<number, GsiTarget>();
-    const seen = new Map<number, Set<number | "msi">>();
+    let end = 0;
+    for (const { gsi } of routes) end = Math.max(end, gsi + 1);
+    if (end > KVM_MAX_IRQ_ROUTES) return -EINVAL;
+    const targets = new Array<GsiTarget | null>(end).fill(null);
+    /** Of each GSI: the chips that routes name, or ALL_CHIPS for a message. */
+    const seen = new Uint8Array(end);
     for (const route of routes) {
-      if (route.gsi >= KVM_MAX_IRQ_ROUTES) return -EINVAL;
-      const kinds = seen.get(route.gsi) ?? new Set();
-      const kind = route.type === "msi" ? "msi" : route.irqchip;
-      if (kinds.has("msi") || kinds.has(kind) || (kind === "msi" && kinds.size > 0)) return -EINVAL;
-      seen.set(route.gsi, kinds.add(kind));
-      if (route.type === "irqchip" && !this.#hasChips) return -EINVAL;
-      if (route.type === "msi") targets.set(route.gsi, msiTarget(route.addressLo, route.data));
-      else if (route.irqchip > KVM_IRQCHIP_IOAPIC) return -EINVAL;
+      const { gsi } = route;
+      if (route.type === "irqchip" && !(this.#hasChips && hasPin(route))) return -EINVAL;
+      const chips = route.type === "msi" ? ALL_CHIPS : 1 << route.irqchip;
+      if ((seen[gsi]! & chips) !== 0) return -EINVAL;
+      seen[gsi]! |= chips;
+      if (route.type === "msi") targets[gsi] = msiTarget(route.addressLo, route.data);
       else if (route.irqchip === KVM_IRQCHIP_IOAPIC) {
-        if (route.pin >= IOAPIC_NUM_PINS) return -EINVAL;
-        targets.set(route.gsi, { kind: "ioapic", pin: route.pin });
+        targets[gsi] = { kind: "ioapic", pin: route.pin };
       }
     }
     this.#targets = targets;
@@ -84,9 +89,12 @@ export class GsiRouting {
   }
 }
 
+/** There is such a chip, and of the IOAPIC such a pin. */
+function hasPin({ irqchip, pin }: KvmRoute & { readonly type: "irqchip" }): boolean {
+  return irqchip < KVM_IRQCHIP_IOAPIC || (irqchip === KVM_IRQCHIP_IOAPIC && pin < IOAPIC_NUM_PINS);
+}
+
 /** kvm_setup_default_irq_routing: GSI n is pin n. */
-function defaultTargets(): Map<number, GsiTarget> {
-  const targets = new Map<number, GsiTarget>();
-  for (let pin = 0; pin < IOAPIC_NUM_PINS; pin++) targets.set(pin, { kind: "ioapic", pin });
-  return targets;
+function defaultTargets(): GsiTarget[] {
+  return Array.from({ length: IOAPIC_NUM_PINS }, (_, pin) => ({ kind: "ioapic", pin }));
 }

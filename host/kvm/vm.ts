@@ -21,6 +21,7 @@ import {
 } from "../../src/uapi/kvm.ts";
 import type { VmExit } from "../../src/wire/messages.ts";
 import type { DeviceMeter } from "../device/meter.ts";
+import type { EventfdCtx } from "../process/eventfd-ctx.ts";
 import type { EventfdLookup } from "../process/fd-table.ts";
 import type { IrqBypass } from "./bypass.ts";
 import { IOAPIC_NUM_PINS, KvmIoapic } from "./ioapic.ts";
@@ -37,7 +38,8 @@ export class KvmVm implements IrqfdVm {
   readonly #env: MachineEnv;
   readonly #port: HostPort;
   readonly #routing = new GsiRouting();
-  readonly #irqfds = new Set<Irqfd>();
+  /** By eventfd: it can have one only. */
+  readonly #irqfds = new Map<EventfdCtx, Irqfd>();
   readonly #ioapic: KvmIoapic;
   readonly #irqchip = new VmIrqchip(() => this.#routing.split());
   readonly posted: PostedInterrupts | null;
@@ -91,7 +93,7 @@ export class KvmVm implements IrqfdVm {
 
   /** kvm_irqfd_release: the VM is gone. */
   release(): void {
-    for (const irqfd of this.#irqfds) irqfd.shutdown();
+    for (const irqfd of this.#irqfds.values()) irqfd.shutdown();
     this.#irqfds.clear();
     this.#ioapic.settle();
   }
@@ -102,7 +104,8 @@ export class KvmVm implements IrqfdVm {
   }
 
   gone(irqfd: Irqfd): void {
-    if (!this.#irqfds.delete(irqfd)) return;
+    if (this.#irqfds.get(irqfd.ctx) !== irqfd) return;
+    this.#irqfds.delete(irqfd.ctx);
     irqfd.shutdown();
     this.#resamplerGone(irqfd);
   }
@@ -110,9 +113,11 @@ export class KvmVm implements IrqfdVm {
   /** irqfd_resampler_shutdown: the line falls when nobody is left who could let go of it. */
   #resamplerGone({ gsi, resample }: Irqfd): void {
     if (resample === null) return;
-    const isLast = ![...this.#irqfds].some((other) => other.resample !== null && other.gsi === gsi);
+    for (const other of this.#irqfds.values()) {
+      if (other.resample !== null && other.gsi === gsi) return;
+    }
     const target = this.#routing.target(gsi);
-    if (isLast && target?.kind === "ioapic") this.#ioapic.resample(target.pin);
+    if (target?.kind === "ioapic") this.#ioapic.resample(target.pin);
   }
 
   /** irqfd_wakeup. Hot path. */
@@ -160,7 +165,7 @@ export class KvmVm implements IrqfdVm {
   /** irqfd_resampler_ack: the line falls, and whoever drives it looks again. */
   #resample(pin: number): void {
     const gsis = this.#routing.gsisOfPin(pin);
-    const resamplers = [...this.#irqfds].filter(
+    const resamplers = [...this.#irqfds.values()].filter(
       (irqfd) => irqfd.resample !== null && gsis.includes(irqfd.gsi),
     );
     if (resamplers.length === 0) return;
@@ -184,7 +189,7 @@ export class KvmVm implements IrqfdVm {
         return resample;
       }
     }
-    if ([...this.#irqfds].some((other) => other.ctx === ctx)) {
+    if (this.#irqfds.has(ctx)) {
       ctx.put();
       resample?.put();
       return -EBUSY;
@@ -195,7 +200,7 @@ export class KvmVm implements IrqfdVm {
 
   #assign(irqfd: Irqfd): void {
     irqfd.target = this.#routing.target(irqfd.gsi);
-    this.#irqfds.add(irqfd);
+    this.#irqfds.set(irqfd.ctx, irqfd);
     irqfd.ctx.addListener(irqfd);
     this.#env.tracer.emit("kvm_irqfd_assign", { gsi: irqfd.gsi });
     irqfd.ctx.signalPending(irqfd);
@@ -205,9 +210,9 @@ export class KvmVm implements IrqfdVm {
   #deassign(args: KvmIrqfd, fds: EventfdLookup): number {
     const ctx = fds.eventfdGet(args.fd);
     if (typeof ctx === "number") return ctx;
-    for (const irqfd of [...this.#irqfds]) {
-      if (irqfd.ctx !== ctx || irqfd.gsi !== args.gsi) continue;
-      this.#irqfds.delete(irqfd);
+    const irqfd = this.#irqfds.get(ctx);
+    if (irqfd?.gsi === args.gsi) {
+      this.#irqfds.delete(ctx);
       irqfd.shutdown();
       this.#resamplerGone(irqfd);
       this.#env.tracer.emit("kvm_irqfd_deassign", { gsi: irqfd.gsi });
@@ -228,7 +233,7 @@ export class KvmVm implements IrqfdVm {
     yield* sleep(kvmRouting + kvmRoutingPerIrqfd * this.#irqfds.size);
     const result = this.#routing.replace(routes);
     if (result < 0) return result;
-    for (const irqfd of this.#irqfds) {
+    for (const irqfd of this.#irqfds.values()) {
       const old = irqfd.target;
       irqfd.target = this.#routing.target(irqfd.gsi);
       this.posted?.rerouted(irqfd, old);

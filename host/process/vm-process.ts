@@ -121,6 +121,7 @@ export class VmProcess {
       `${this.name}.${request.op}`,
       this.#serve(request),
       this.#actor,
+      true,
     );
   }
 

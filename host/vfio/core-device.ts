@@ -66,7 +66,7 @@ function* enabled<T>(fn: PciFunction, body: () => Process<T>): Process<T> {
   try {
     return yield* body();
   } finally {
-    fn.configWrite(PCI_COMMAND, 2, command);
+    if (fn.configRead(PCI_COMMAND, 2) !== command) fn.configWrite(PCI_COMMAND, 2, command);
   }
 }
 

@@ -172,9 +172,10 @@ export class MsixCapability {
     const flags = this.#config.read(this.offset + PCI_MSIX_FLAGS, 2);
     this.#enabled = (flags & PCI_MSIX_FLAGS_ENABLE) !== 0;
     this.#maskAll = (flags & PCI_MSIX_FLAGS_MASKALL) !== 0;
+    const wasOpen = this.#open;
     this.#open = this.#enabled && !this.#maskAll;
-    if (!this.#open || this.#pendingCount === 0) return;
-    for (let vector = 0; vector < this.vectors && this.#open; vector++) this.#replay(vector);
+    // While it is open nothing waits but behind the mask of an entry, which is still there.
+    if (!wasOpen) this.#replayAll();
   }
 
   /** Takes a pending interrupt back, as a device may whose cause is gone (6.8.3.4). */
@@ -204,6 +205,7 @@ export class MsixCapability {
   restoreTable(saved: Uint32Array): void {
     this.#entries.set(saved);
     this.sync();
+    this.#replayAll();
   }
 
   #control(vector: number): number {
@@ -213,6 +215,11 @@ export class MsixCapability {
   #setControl(vector: number, control: number): void {
     this.#entries[vector * ENTRY_WORDS + CTRL_WORD] = control;
     if (this.#open && this.#pendingCount > 0) this.#replay(vector);
+  }
+
+  #replayAll(): void {
+    if (!this.#open || this.#pendingCount === 0) return;
+    for (let vector = 0; vector < this.vectors && this.#open; vector++) this.#replay(vector);
   }
 
   #replay(vector: number): void {

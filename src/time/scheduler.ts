@@ -3,7 +3,7 @@ import { assert } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Clock } from "./clock.ts";
 import { EventHeap, type TimedEvent } from "./event-heap.ts";
-import { type Process, type Wait, WaitQueue } from "./process.ts";
+import { type Passer, type Process, setPasser, type Wait, WaitQueue } from "./process.ts";
 import { Ties } from "./ties.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -20,6 +20,7 @@ export interface Task {
 
 interface RunningTask extends Task {
   readonly process: Process<unknown>;
+  readonly runsOn: boolean;
   /** The activation under way, so that two wakes run a task once. */
   event: TimedEvent | null;
   waitingOn: WaitQueue | null;
@@ -28,11 +29,22 @@ interface RunningTask extends Task {
   killed: boolean;
 }
 
-export class Scheduler {
+/** When and in which place of its instant the running event is. */
+interface Present {
+  at: number;
+  actor: string;
+  /** -1: as planned ahead, and not yet worked out. */
+  tie: number;
+}
+
+export class Scheduler implements Passer {
   readonly clock: Clock;
   readonly #events = new EventHeap();
   readonly #ties: Ties | null;
-  #current: TimedEvent | null = null;
+  readonly #present: Present = { at: Number.NEGATIVE_INFINITY, actor: "", tie: 0 };
+  /** The task that `runOn` lets pass sleeps, and how far it may go (ns). */
+  #passing: RunningTask | null = null;
+  #passUntil = Number.NEGATIVE_INFINITY;
   #sequence = 0;
   #activations = 0;
 
@@ -63,17 +75,18 @@ export class Scheduler {
   }
 
   #place(actor: string, at: number): number {
-    const current = this.#current;
+    const present = this.#present;
     if (this.#ties === null) return 0;
-    if (current === null || at > current.at) return this.#ties.ahead(actor, at);
-    return this.#ties.within(actor, at, current.tie);
+    if (at > present.at) return this.#ties.ahead(actor, at);
+    if (present.tie < 0) present.tie = this.#ties.ahead(present.actor, present.at);
+    return this.#ties.within(actor, at, present.tie);
   }
 
   /**
    * Starts a process; its first step runs at the present instant, not inside this call. Its events
-   * are those of `actor`, by default its own.
+   * are those of `actor`, by default its own. For `runsOn` see there.
    */
-  spawn(name: string, process: Process<unknown>, actor = name): Task {
+  spawn(name: string, process: Process<unknown>, actor = name, runsOn = false): Task {
     const task: RunningTask = {
       name,
       actor,
@@ -82,6 +95,7 @@ export class Scheduler {
       done: false,
       error: null,
       process,
+      runsOn,
       event: null,
       waitingOn: null,
       running: false,
@@ -150,10 +164,41 @@ export class Scheduler {
     return true;
   }
 
+  /**
+   * As runNext, for who need not look at anything between two events. A task that was spawned so
+   * runs on through sleeps which nothing else falls into: the same events in the same order, as
+   * `activations` counts them.
+   */
+  runOn(until: number): boolean {
+    this.#passUntil = until;
+    try {
+      return this.runNext(until);
+    } finally {
+      this.#passUntil = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  /** Passer: the event that would end the sleep is the next one, and begins here. */
+  pass(ns: number): boolean {
+    const task = this.#passing!;
+    const at = this.clock.now() + ns;
+    const present = this.#present;
+    if (task.killed || !(at > present.at && at <= this.#passUntil && at < this.nextAt())) {
+      return false;
+    }
+    (this.clock as VirtualClock).advanceTo(at);
+    this.#activations++;
+    present.at = at;
+    present.actor = task.actor;
+    present.tie = -1;
+    return true;
+  }
+
   #runNext(): void {
     const event = this.#events.pop()!;
     this.#activations++;
-    this.#current = event;
+    this.#present.at = event.at;
+    this.#present.tie = event.tie;
     event.run();
   }
 
@@ -164,6 +209,9 @@ export class Scheduler {
 
   /** Runs a task, or its ending, to its next wait that has to wait. */
   #run(task: RunningTask, ending: boolean): void {
+    const passes = task.runsOn && !ending && this.#passUntil >= this.clock.now();
+    const outer = [setPasser(passes ? this : null), this.#passing] as const;
+    this.#passing = task;
     task.running = true;
     try {
       while (this.#advance(task, ending)) ending = false;
@@ -172,6 +220,8 @@ export class Scheduler {
       throw error;
     } finally {
       task.running = false;
+      setPasser(outer[0]);
+      this.#passing = outer[1];
     }
   }
 

@@ -123,7 +123,8 @@ export function encodeRouting(routes: readonly KvmRoute[]): Uint8Array {
   const bytes = new Uint8Array(size);
   const out = new DataView(bytes.buffer);
   out.setUint32(0, routes.length, true);
-  for (const [i, route] of routes.entries()) {
+  for (let i = 0; i < routes.length; i++) {
+    const route = routes[i]!;
     const at = KVM_IRQ_ROUTING_HEADER_SIZE + i * KVM_IRQ_ROUTING_ENTRY_SIZE;
     out.setUint32(at, route.gsi, true);
     if (route.type === "msi") {
@@ -160,15 +161,13 @@ export function decodeRouting(arg: Uint8Array): KvmRoute[] | null {
     const flags = words.getUint32(at + 8, true);
     if (gsi >= KVM_MAX_IRQ_ROUTES) return null;
     if ((flags & ~(type === KVM_IRQ_ROUTING_MSI ? KVM_MSI_VALID_DEVID : 0)) !== 0) return null;
-    const [a, b, c] = [16, 20, 24].map((o) => words.getUint32(at + o, true)) as [
-      number,
-      number,
-      number,
-    ];
+    const first = words.getUint32(at + 16, true);
+    const second = words.getUint32(at + 20, true);
     if (type === KVM_IRQ_ROUTING_MSI) {
-      routes.push({ gsi, type: "msi", addressLo: a, addressHi: b, data: c });
+      const data = words.getUint32(at + 24, true);
+      routes.push({ gsi, type: "msi", addressLo: first, addressHi: second, data });
     } else if (type === KVM_IRQ_ROUTING_IRQCHIP) {
-      routes.push({ gsi, type: "irqchip", irqchip: a, pin: b });
+      routes.push({ gsi, type: "irqchip", irqchip: first, pin: second });
     } else {
       return null;
     }

@@ -145,9 +145,11 @@ export class VectorSet {
 
   /** SET_IRQS of vectors 0 to nr - 1, each with the eventfd `fd` says. */
   *signalAll(fd: (vector: MsiVector, nr: number) => number): Process<number> {
-    const fds = this.vectors
-      .slice(0, this.nr)
-      .map((vector, i) => (vector.use ? fd(vector, i) : -1));
+    const fds: number[] = [];
+    for (let i = 0; i < this.nr; i++) {
+      const vector = this.vectors[i]!;
+      fds.push(vector.use ? fd(vector, i) : -1);
+    }
     const { client } = this.#device;
     return yield* client.setIrqs(this.#index, 0, this.nr, SET_EVENTFD_TRIGGER, fds);
   }

@@ -142,9 +142,10 @@ class VirtualRun {
 
   /** Runs events up to `untilNs`; false if there are none left before it, or the run is broken. */
   advance(untilNs: number, events: number): boolean {
-    for (let i = 0; i < events; i++) {
+    const enough = this.scheduler.activations + events;
+    while (this.scheduler.activations < enough) {
       if (this.broken !== null && !this.#ending) return false;
-      if (!this.scheduler.runNext(untilNs)) return false;
+      if (!this.scheduler.runOn(untilNs)) return false;
       for (let guest = 0; guest < this.guests.length; guest++) this.#noticeDeath(guest);
     }
     return true;
