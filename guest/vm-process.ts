@@ -117,6 +117,7 @@ export class VmProcess implements GuestMachine {
       yield* this.#actions.shift()!();
       this.#acting = false;
     }
+    this.#env.onGone?.();
   }
 
   #kill(why: string): void {
@@ -126,6 +127,7 @@ export class VmProcess implements GuestMachine {
     for (const driver of this.#life.drivers) driver.halt();
     if (this.#task !== null) this.#env.scheduler.kill(this.#task);
     this.#env.tracer.emit("guest_killed");
+    this.#env.onGone?.();
   }
 
   #cancelTimeline(): void {

@@ -16,6 +16,7 @@ import type {
 import type { OwnPolicies } from "../src/run/retention-policy.ts";
 import type { DeviceSpec, HostSpec } from "../src/scenario/types.ts";
 import { type HostPort, quietDoorbell } from "../src/shm/border.ts";
+import { DueTimes } from "../src/time/due-times.ts";
 import { TraceRecorder } from "../src/trace/trace.ts";
 import { BusSlot } from "./bus-slot.ts";
 import { DeviceMeter, MeterStorage } from "./device/meter.ts";
@@ -54,8 +55,11 @@ class Host implements HostMachine {
   readonly #bypass = new IrqBypass();
   readonly #devices = new Map<string, HostDevice>();
   readonly #guests = new Map<number, HostGuest>();
-  /** Devices with traffic of their own. */
-  readonly #loaded = new Set<HostDevice>();
+  /** Devices with traffic of their own, and when it is due: by the same numbers. */
+  readonly #loaded: HostDevice[] = [];
+  readonly #loadDue = new DueTimes();
+  /** Guests whose process is `stuck`. */
+  readonly #stuck = new Set<number>();
   readonly #ioctls: Record<string, number> = {};
   #oopses = 0;
   #nextLoad = Number.POSITIVE_INFINITY;
@@ -127,7 +131,10 @@ class Host implements HostMachine {
       countIoctl: (name: string) => {
         this.#ioctls[name] = (this.#ioctls[name] ?? 0) + 1;
       },
-      callEnded: () => this.#runLoad(),
+      callEnded: () => {
+        if (process.stuck) this.#stuck.add(guest);
+        this.#runLoad();
+      },
     };
     const process = new VmProcess(plan.spec.name, world, doorbells(plan, devices));
     this.#guests.set(guest, { plan, process, devices, raised, injected, fates });
@@ -158,15 +165,25 @@ class Host implements HostMachine {
     this.#env.tracer.emit("printk", { text });
   }
 
-  poll(): number {
+  poll(woken?: readonly number[]): number {
     let did = 0;
-    for (const { process } of this.#guests.values()) did += process.poll();
+    const all = woken === undefined || this.#stuck.size > 0;
+    for (const guest of all ? this.#guests.keys() : woken) did += this.#pollProcess(guest);
     return did + this.#runLoad();
+  }
+
+  #pollProcess(guest: number): number {
+    const { process } = this.#guests.get(guest)!;
+    const did = process.poll();
+    if (process.stuck) this.#stuck.add(guest);
+    else if (this.#stuck.size > 0) this.#stuck.delete(guest);
+    return did;
   }
 
   nextAt(): number {
     let next = this.#timed ? Number.POSITIVE_INFINITY : this.#nextLoad;
-    for (const { process } of this.#guests.values()) next = Math.min(next, process.nextAt());
+    for (const guest of this.#stuck)
+      next = Math.min(next, this.#guests.get(guest)!.process.nextAt());
     return next;
   }
 
@@ -202,7 +219,7 @@ class Host implements HostMachine {
   quiesce(): void {
     // The run is over: what is held from now on, while all comes to rest, is no part of it.
     this.#atEnd ??= this.#retention.report();
-    for (const device of [...this.#loaded]) this.#stopLoad(device);
+    for (const device of this.#loaded) this.#stopLoad(device);
   }
 
   busy(): boolean {
@@ -242,31 +259,35 @@ class Host implements HostMachine {
     const { arrivals } = plan.spec.workload;
     if (arrivals !== "poisson" && arrivals !== "fixed") return;
     for (const device of devices) {
-      device.slot.physical.startLoad(plan.spec.workload, this.#env);
-      this.#loaded.add(device);
+      const number = this.#loadDue.add();
+      this.#loaded.push(device);
+      const { clock, scheduler, random } = this.#env;
+      const loadPlanned = (at: number): void => this.#loadDue.set(number, at);
+      const env = { clock, scheduler, random, loadPlanned };
+      device.slot.physical.startLoad(plan.spec.workload, env);
     }
     this.#runLoad();
   }
 
   #stopLoad(device: HostDevice): void {
     device.slot.physical.stopLoad();
-    this.#loaded.delete(device);
-    if (this.#loaded.size === 0) this.#nextLoad = Number.POSITIVE_INFINITY;
+    if (this.#loadDue.earliest === Number.POSITIVE_INFINITY) {
+      this.#nextLoad = Number.POSITIVE_INFINITY;
+    }
   }
 
   /** Raises what is due. Hot path: every turn of the host's loop. */
   #runLoad(): number {
-    if (this.#loaded.size === 0) return 0;
+    if (this.#loaded.length === 0) return 0;
     const now = this.#env.clock.now();
-    const due = this.#nextLoad <= now ? 1 : 0;
-    let next = Number.POSITIVE_INFINITY;
-    for (const device of this.#loaded) {
-      const at = device.slot.physical.runLoad(now);
-      if (at < next) next = at;
+    const did = this.#nextLoad <= now ? 1 : 0;
+    const due = this.#loadDue;
+    for (let i = due.nextDue(0, now); i >= 0; i = due.nextDue(i + 1, now)) {
+      due.set(i, this.#loaded[i]!.slot.physical.runLoad(now));
     }
-    this.#nextLoad = next;
+    this.#nextLoad = due.earliest;
     if (this.#timed) this.#armTimer();
-    return due;
+    return did;
   }
 
   #armTimer(): void {

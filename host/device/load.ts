@@ -70,6 +70,7 @@ export class OpenLoopLoad {
     this.#stormGapNs = load?.storm === undefined ? Infinity : gapNs(load.storm.rate);
     const silent = load === null || this.#queues === 0;
     this.#nextAt = silent ? Infinity : this.#after(this.#env!.clock.now());
+    this.#env?.loadPlanned?.(this.#nextAt);
   }
 
   /**

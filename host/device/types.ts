@@ -11,6 +11,8 @@ export interface DeviceEnv {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   random(name: string): Prng;
+  /** Told whenever something but time changes when open-loop traffic is due next (ns). */
+  readonly loadPlanned?: (at: number) => void;
 }
 
 /** The models are classes that implement this; `createDevice` in registry.ts makes them. */

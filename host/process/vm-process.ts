@@ -72,6 +72,12 @@ export class VmProcess {
     return did + this.#pollSources();
   }
 
+  /** Something waits here that nobody wakes the host for: answers, or requests beyond a limit. */
+  get stuck(): boolean {
+    if (this.#state === "gone") return false;
+    return this.#sender.backlog > 0 || this.#underWay >= CALLS_MAX;
+  }
+
   /** When the response ring has to be looked at again (ns), or Infinity. */
   nextAt(): number {
     if (this.#state === "gone" || this.#sender.backlog === 0) return Number.POSITIVE_INFINITY;

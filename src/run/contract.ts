@@ -26,6 +26,8 @@ export interface MachineEnv {
   readonly sleptUntil?: Float64Array;
   /** A latency was beyond the limit of `GuestPlan.breakOnNs`: the run is to end. Called once. */
   readonly onBreak?: () => void;
+  /** The VM process is gone: `GuestMachine.alive()` is false from now on. Called once. */
+  readonly onGone?: () => void;
   /** A named random stream of the run's seed. */
   random(name: string): Prng;
 }
@@ -237,8 +239,11 @@ export interface HostMachine {
   exit(guest: number, reason: string): void;
   /** The run begins: its own timeline counts from here. */
   start(): void;
-  /** Drains requests, doorbells and kernel-side eventfds; returns how much there was to do. */
-  poll(): number;
+  /**
+   * Drains requests, doorbells and kernel-side eventfds, of all guests or of those in `woken`, who
+   * woke the host: numbers in ascending order. Returns how much there was to do.
+   */
+  poll(woken?: readonly number[]): number;
   /** When the host has to be polled next for its devices' load (ns), or Infinity. */
   nextAt(): number;
   /** Takes a device away from vfio-pci: its VM is asked to close it; nobody can open it again. */

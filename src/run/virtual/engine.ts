@@ -58,6 +58,24 @@ class Polled implements Waker {
   }
 }
 
+/** Wakes the host, and says who did. */
+class HostWaker implements Waker {
+  readonly #host: Polled;
+  readonly #woken: Set<number>;
+  readonly #guest: number;
+
+  constructor(host: Polled, woken: Set<number>, guest: number) {
+    this.#host = host;
+    this.#woken = woken;
+    this.#guest = guest;
+  }
+
+  wake(): void {
+    this.#woken.add(this.#guest);
+    this.#host.wake();
+  }
+}
+
 interface VirtualGuest {
   readonly machine: GuestMachine;
   readonly fates: Float64Array;
@@ -72,6 +90,10 @@ class VirtualRun {
   readonly host: HostMachine;
   readonly guests: VirtualGuest[] = [];
   readonly #hostPolled: Polled;
+  /** Guests that woke the host since it was polled. */
+  readonly #woken = new Set<number>();
+  /** Guests whose process ended in the running event. */
+  #gone: number[] = [];
   /** Why the run is to end: a latency was beyond the limit. */
   broken: string | null = null;
   #ending = false;
@@ -93,10 +115,12 @@ class VirtualRun {
         plan,
         hostPort(memory, shape, () => polled),
       );
-      const port = guestPort(memory, shape, () => this.#hostPolled);
+      const waker = new HostWaker(this.#hostPolled, this.#woken, index);
+      const port = guestPort(memory, shape, () => waker);
       const guestEnv = {
         ...machineEnv(scenario, plan.spec.name, this.clock, this.scheduler),
         onBreak: () => this.#break(plan.spec.name),
+        onGone: () => this.#gone.push(index),
       };
       const guest = {
         machine: createGuest(guestEnv, plan, port),
@@ -118,7 +142,9 @@ class VirtualRun {
   }
 
   #pollHost(): void {
-    while (this.host.poll() > 0) {}
+    const woken = [...this.#woken].sort((a, b) => a - b);
+    this.#woken.clear();
+    while (this.host.poll(woken) > 0) {}
     const next = this.host.nextAt();
     if (next < Number.POSITIVE_INFINITY) {
       this.#hostPolled.pollAt(Math.max(next, this.clock.now()));
@@ -146,9 +172,14 @@ class VirtualRun {
     while (this.scheduler.activations < enough) {
       if (this.broken !== null && !this.#ending) return false;
       if (!this.scheduler.runOn(untilNs)) return false;
-      for (let guest = 0; guest < this.guests.length; guest++) this.#noticeDeath(guest);
+      if (this.#gone.length > 0) this.#noticeDeaths();
     }
     return true;
+  }
+
+  #noticeDeaths(): void {
+    for (const guest of this.#gone.sort((a, b) => a - b)) this.#noticeDeath(guest);
+    this.#gone = [];
   }
 
   busy(): boolean {
