@@ -2,7 +2,13 @@
 import type { PciFunction } from "../../src/pci/function.ts";
 import type { MachineEnv } from "../../src/run/contract.ts";
 import type { PatchBug } from "../../src/scenario/types.ts";
-import { type Mutex, type Process, withLock } from "../../src/time/process.ts";
+import {
+  type LockTicket,
+  lock,
+  type Mutex,
+  type Process,
+  withLock,
+} from "../../src/time/process.ts";
 import { PCI_COMMAND, PCI_COMMAND_MEMORY } from "../../src/uapi/pci-regs.ts";
 import type { DeviceMeter } from "../device/meter.ts";
 import type { IrqClient, IrqPool } from "../irq/types.ts";
@@ -54,19 +60,22 @@ export interface VfioCoreDevice {
  * is written back, so that a DisINTx which the PCI core changed is as before: recordings show it
  * clear while MSI-X is on.
  */
-export function withMemoryEnabled<T>(dev: VfioCoreDevice, body: () => Process<T>): Process<T> {
-  return withLock(dev.memoryLock, () => enabled(dev.fn, body));
-}
-
-function* enabled<T>(fn: PciFunction, body: () => Process<T>): Process<T> {
-  const command = fn.configRead(PCI_COMMAND, 2);
-  if ((command & PCI_COMMAND_MEMORY) === 0) {
-    fn.configWrite(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
-  }
+export function* withMemoryEnabled<T>(dev: VfioCoreDevice, body: () => Process<T>): Process<T> {
+  const { memoryLock, fn } = dev;
+  const ticket: LockTicket = { task: null };
   try {
-    return yield* body();
+    yield* lock(memoryLock, ticket);
+    const command = fn.configRead(PCI_COMMAND, 2);
+    if ((command & PCI_COMMAND_MEMORY) === 0) {
+      fn.configWrite(PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY);
+    }
+    try {
+      return yield* body();
+    } finally {
+      if (fn.configRead(PCI_COMMAND, 2) !== command) fn.configWrite(PCI_COMMAND, 2, command);
+    }
   } finally {
-    if (fn.configRead(PCI_COMMAND, 2) !== command) fn.configWrite(PCI_COMMAND, 2, command);
+    memoryLock.leave(ticket);
   }
 }
 

@@ -93,12 +93,24 @@ export function setPasser(next: Passer | null): Passer | null {
   return before;
 }
 
-/** Waits `ns` nanoseconds; 0 is a step in which others may run, on either clock. */
-export function* sleep(ns: number): Process {
+/**
+ * Waits `ns` nanoseconds; 0 is a step in which others may run, on either clock. Call it where the
+ * wait is, with yield*: the time may pass in the call itself.
+ */
+export function sleep(ns: number): Process {
   // Each level of yield* costs at every wait, and a system call has some twenty.
-  if (passer?.pass(ns) === true) return;
+  return passer?.pass(ns) === true ? NOTHING : sleeping(ns);
+}
+
+function* sleeping(ns: number): Process {
   yield { kind: "sleep", ns };
 }
+
+function* nothing(): Process {}
+
+/** A process that has ended, and does so each time. */
+const NOTHING = nothing();
+NOTHING.next();
 
 /** A point at which an interrupt or another task may come in between; takes no time of its own. */
 export function* step(): Process {
@@ -110,13 +122,22 @@ export function* until(queue: WaitQueue, condition: () => boolean): Process {
   while (!condition()) yield { kind: "until", queue, condition };
 }
 
+/** Waits for the lock; whatever happens then, also meanwhile, the ticket has to leave it. */
+export function lock(mutex: Mutex, ticket: LockTicket): Process {
+  return mutex.tryEnter(ticket) ? NOTHING : locking(mutex, ticket);
+}
+
+function* locking(mutex: Mutex, ticket: LockTicket): Process {
+  yield { kind: "lock", mutex, ticket };
+}
+
 /** Runs `body` with `mutex` held, and releases it however `body` ends. */
 export function* withLock<T>(mutex: Mutex, body: () => Process<T>): Process<T> {
   const ticket: LockTicket = { task: null };
   // The wait is inside the try: a task killed while it waits, or while the lock is on its way to
   // it, must leave the queue too.
   try {
-    if (!mutex.tryEnter(ticket)) yield { kind: "lock", mutex, ticket };
+    yield* lock(mutex, ticket);
     return yield* body();
   } finally {
     mutex.leave(ticket);

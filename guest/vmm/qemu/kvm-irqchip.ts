@@ -63,6 +63,8 @@ export class KvmIrqchip {
   readonly #legacy: readonly KvmRoute[];
   readonly #msi = new Map<number, KvmRoute>();
   readonly #usedGsis: Set<number>;
+  /** What a commit sends, in the order in which routes came; null: to be put together anew. */
+  #table: KvmRoute[] | null = null;
 
   constructor(sys: Syscalls, vmFd: number, counters: Counters, isSplit: boolean) {
     this.#sys = sys;
@@ -88,24 +90,29 @@ export class KvmIrqchip {
     while (this.#usedGsis.has(gsi)) gsi++;
     if (gsi >= GSI_COUNT) return -ENOSPC;
     this.#usedGsis.add(gsi);
-    this.updateMsiRoute(gsi, message);
+    const route = { gsi, type: "msi", ...message } as const;
+    this.#msi.set(gsi, route);
+    this.#table?.push(route);
     return gsi;
   }
 
   /** kvm_irqchip_update_msi_route. */
   updateMsiRoute(gsi: number, message: MsiMessage): void {
     this.#msi.set(gsi, { gsi, type: "msi", ...message });
+    this.#table = null;
   }
 
   /** kvm_irqchip_release_virq: the GSI is free; the kernel has the route until the next commit. */
   releaseVirq(gsi: number): void {
     this.#msi.delete(gsi);
+    this.#table = null;
     this.#usedGsis.delete(gsi);
   }
 
   /** kvm_irqchip_commit_routes: the whole table, each time. */
   *commitRoutes(): Process {
-    const arg = encodeRouting([...this.#legacy, ...this.#msi.values()]);
+    this.#table ??= [...this.#legacy, ...this.#msi.values()];
+    const arg = encodeRouting(this.#table);
     yield* this.#ioctl("kvm_set_gsi_routing", KVM_SET_GSI_ROUTING, arg);
   }
 
