@@ -23,10 +23,8 @@ export class DueTimes {
     let node = this.#room + timer;
     nodes[node] = at;
     while (node > 1) {
-      const other = nodes[node ^ 1]!;
-      const earlier = nodes[node]! < other ? nodes[node]! : other;
+      const earlier = Math.min(nodes[node]!, nodes[node ^ 1]!);
       node >>>= 1;
-      // Whoever was the earliest there before may have been this one: no short cut by `<`.
       if (nodes[node] === earlier) return;
       nodes[node] = earlier;
     }
