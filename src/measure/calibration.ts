@@ -11,10 +11,13 @@ export interface Floor {
   readonly clockNs: number;
 }
 
-/** Round trips of the probes in src/shm/floor.ts, ns; empty if a probe did not complete. */
+/**
+ * One ways of the probes in src/shm/one-way.ts, ns, a reading of the clock included; empty if a
+ * probe did not complete.
+ */
 export interface ProbeResults {
-  readonly spinRoundTripsNs: ArrayLike<number>;
-  readonly parkRoundTripsNs: ArrayLike<number>;
+  readonly spinOneWaysNs: ArrayLike<number>;
+  readonly parkOneWaysNs: ArrayLike<number>;
   /** Costs of one reading, from several batches. */
   readonly clockNs: ArrayLike<number>;
 }
@@ -22,17 +25,20 @@ export interface ProbeResults {
 /** How the workers of a run wait; adaptive spins first. */
 export type WaitMode = "spin" | "park" | "adaptive";
 
-/** Medians of the probes; a one-way trip is half a round trip. */
+/** Medians of the probes, without the clock's share. */
 export function floorOf(probes: ProbeResults): Floor {
+  const clockNs = median(probes.clockNs);
   return {
-    spinOneWayNs: oneWay(probes.spinRoundTripsNs),
-    parkOneWayNs: oneWay(probes.parkRoundTripsNs),
-    clockNs: median(probes.clockNs),
+    spinOneWayNs: oneWay(probes.spinOneWaysNs, clockNs),
+    parkOneWayNs: oneWay(probes.parkOneWaysNs, clockNs),
+    clockNs,
   };
 }
 
-function oneWay(roundTripsNs: ArrayLike<number>): number | null {
-  return roundTripsNs.length === 0 ? null : percentileOf(roundTripsNs, 50) / 2;
+/** Null too where the clock is coarser than what was to be measured. */
+function oneWay(stampedNs: ArrayLike<number>, clockNs: number): number | null {
+  const ns = stampedNs.length === 0 ? 0 : percentileOf(stampedNs, 50) - clockNs;
+  return ns > 0 ? ns : null;
 }
 
 /** How the waits of a run ended: work seen while spinning, or a wake-up from Atomics.wait. */

@@ -15,8 +15,8 @@ export interface NowNs {
   now(): number;
 }
 
-const PING = 0;
-const PONG = CACHE_LINE_BYTES / 4;
+export const PING = 0;
+export const PONG = CACHE_LINE_BYTES / 4;
 const ABANDONED = -1;
 /** Looks at the word between two looks at the clock. */
 const SPINS = 4096;
@@ -44,13 +44,13 @@ export function pingSide(
   for (let round = 1; round <= rounds + 1; round++) {
     send(words, PING, round, mode);
     if (!awaitRound(words, PONG, round, mode, clock, deadlineNs)) {
-      send(words, PING, ABANDONED, mode);
+      abandon(words, PING, mode);
       return Math.max(0, round - 2);
     }
     const end = clock.now();
     if (round > 1) out[round - 2] = end - start;
     if (end >= deadlineNs && round <= rounds) {
-      send(words, PING, ABANDONED, mode);
+      abandon(words, PING, mode);
       return round - 1;
     }
     start = end;
@@ -69,7 +69,7 @@ export function pongSide(
   const words = new Int32Array(memory);
   for (let round = 1; round <= rounds + 1; round++) {
     if (!awaitRound(words, PING, round, mode, clock, deadlineNs)) {
-      send(words, PONG, ABANDONED, mode);
+      abandon(words, PONG, mode);
       return false;
     }
     send(words, PONG, round, mode);
@@ -77,13 +77,19 @@ export function pongSide(
   return true;
 }
 
-function send(words: Int32Array, at: number, round: number, mode: FloorMode): void {
+/** Shows `round` to the other side. */
+export function send(words: Int32Array, at: number, round: number, mode: FloorMode): void {
   Atomics.store(words, at, round);
   if (mode === "park") Atomics.notify(words, at);
 }
 
+/** Tells the other side not to wait. */
+export function abandon(words: Int32Array, at: number, mode: FloorMode): void {
+  send(words, at, ABANDONED, mode);
+}
+
 /** Waits until the word shows `round`; false if it never will. */
-function awaitRound(
+export function awaitRound(
   words: Int32Array,
   at: number,
   round: number,

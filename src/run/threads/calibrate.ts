@@ -8,25 +8,26 @@ import {
   type WakeCounts,
 } from "../../measure/calibration.ts";
 import { createFloorMemory, type FloorMode } from "../../shm/floor.ts";
+import { createOneWayMemory } from "../../shm/one-way.ts";
 import type { FloorResult, Warning } from "../result.ts";
 import type { GuestWorkerApi, HostWorkerApi } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 /**
- * Stretches of a probe and rounds in each: about 80 ms of spinning, 20 ms of parking. The median of
- * the stretches' medians passes over the first, in which code is compiled, and over those in which
+ * Stretches of a probe and rounds in each: about 100 ms of spinning, as much of parking. The median
+ * of the stretches' medians passes over the first, in which code is compiled, and over those in which
  * something else ran on one of the cores.
  */
 const STRETCHES: Readonly<Record<FloorMode, { count: number; rounds: number }>> = {
-  spin: { count: 9, rounds: 20_000 },
-  park: { count: 5, rounds: 250 },
+  spin: { count: 9, rounds: 1_000 },
+  park: { count: 5, rounds: 200 },
 };
 
 /**
  * A receiver that spins answers within this time, ns, or it is not on a core: then two threads that
  * share one take turns, and what was measured is the scheduler's time slice.
  */
-const SPIN_ROUND_TRIP_MAX_NS = 200_000;
+const SPIN_ONE_WAY_MAX_NS = 100_000;
 
 /** A floor that moved by more than this was not the floor of the run. */
 const DRIFT_MAX = 0.25;
@@ -36,9 +37,9 @@ export async function measureFloor(
   host: WorkerHandle<HostWorkerApi>,
   guest: WorkerHandle<GuestWorkerApi>,
 ): Promise<Floor> {
-  const roundTrips = async (mode: FloorMode): Promise<Float64Array> => {
+  const oneWays = async (mode: FloorMode): Promise<Float64Array> => {
     const { count, rounds } = STRETCHES[mode];
-    const stretches = Array.from({ length: count }, createFloorMemory);
+    const stretches = Array.from({ length: count }, createOneWayMemory);
     const request = { meeting: createFloorMemory(), stretches, mode, rounds };
     const [timed] = await Promise.all([
       host.call((api) => api.probe({ ...request, side: "ping" })),
@@ -47,8 +48,8 @@ export async function measureFloor(
     return timed;
   };
   return floorOf({
-    spinRoundTripsNs: (await roundTrips("spin")).filter((ns) => ns <= SPIN_ROUND_TRIP_MAX_NS),
-    parkRoundTripsNs: await roundTrips("park"),
+    spinOneWaysNs: (await oneWays("spin")).filter((ns) => ns <= SPIN_ONE_WAY_MAX_NS),
+    parkOneWaysNs: await oneWays("park"),
     clockNs: [await guest.call((api) => api.clockCost())],
   });
 }

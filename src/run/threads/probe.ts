@@ -1,6 +1,7 @@
 /** A worker's half of the floor measurement, while its loop does not run. */
 import { median } from "../../measure/statistics.ts";
 import { measureClockCost, pingSide, pongSide } from "../../shm/floor.ts";
+import { receiveSide, sendSide } from "../../shm/one-way.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ProbeRequest } from "./api.ts";
 
@@ -10,8 +11,8 @@ const MEET_NS = 1_000_000_000;
 const MEASURE_NS = 200_000_000;
 
 /**
- * Plays one side. The ping side returns the median round trip of each stretch, ns: of those that
- * were completed in time, or of what there was of the first.
+ * Plays one side. The ping side returns the median way there of each stretch, ns, a reading of the
+ * clock included: of those that were completed in time, or of what there was of the first.
  */
 export function probe(request: ProbeRequest, clock: Clock): Float64Array {
   const { meeting, stretches, side, mode, rounds } = request;
@@ -21,7 +22,7 @@ export function probe(request: ProbeRequest, clock: Clock): Float64Array {
     // The ping side looks after the time; this limit is for a peer that has died.
     const deadline = clock.now() + 2 * MEASURE_NS;
     for (const memory of stretches) {
-      if (!pongSide(memory, rounds, mode, clock, deadline)) break;
+      if (!receiveSide(memory, rounds, mode, clock, deadline)) break;
     }
     return new Float64Array(0);
   }
@@ -30,7 +31,7 @@ export function probe(request: ProbeRequest, clock: Clock): Float64Array {
   if (pingSide(meeting, 1, "park", times, clock, meetBy) === 0) return new Float64Array(0);
   const deadline = clock.now() + MEASURE_NS;
   for (const memory of stretches) {
-    const timed = pingSide(memory, rounds, mode, times, clock, deadline);
+    const timed = sendSide(memory, rounds, mode, times, clock, deadline);
     if (timed === rounds || (timed > 0 && medians.length === 0)) {
       medians.push(median(times.subarray(0, timed)));
     }

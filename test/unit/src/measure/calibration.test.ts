@@ -2,19 +2,24 @@ import { expect, test } from "vitest";
 import { floorOf, floorReference, referenceNs } from "../../../../src/measure/calibration.ts";
 
 const FLOOR = floorOf({
-  spinRoundTripsNs: [300, 200, 260],
-  parkRoundTripsNs: [9_000, 80_000, 10_000],
+  spinOneWaysNs: [205, 145, 175],
+  parkOneWaysNs: [4_045, 80_000, 5_045],
   clockNs: [40, 50, 45],
 });
 
-test("a one-way trip is half the median round trip", () => {
+test("a hand-over is the median way from stamp to stamp, less a reading of the clock", () => {
   expect(FLOOR).toEqual({ spinOneWayNs: 130, parkOneWayNs: 5_000, clockNs: 45 });
 });
 
 test("a probe that did not complete leaves no figure", () => {
-  const floor = floorOf({ spinRoundTripsNs: [], parkRoundTripsNs: [100], clockNs: [40] });
+  const floor = floorOf({ spinOneWaysNs: [], parkOneWaysNs: [100], clockNs: [40] });
   expect(referenceNs(floor, "spin")).toBeNull();
-  expect(referenceNs(floor, "park")).toBe(50);
+  expect(referenceNs(floor, "park")).toBe(60);
+});
+
+test("what is no longer than a reading of the clock is no figure", () => {
+  const floor = floorOf({ spinOneWaysNs: [40], parkOneWaysNs: [41], clockNs: [40] });
+  expect(floor).toEqual({ spinOneWayNs: null, parkOneWayNs: 1, clockNs: 40 });
 });
 
 test("spinning runs are compared with the spinning floor, parked runs with the parked one", () => {

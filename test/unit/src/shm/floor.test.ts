@@ -20,7 +20,7 @@ const steppingClock = (stepNs: number) => {
 describe.each(["spin", "park"] as const)("round trips of a word, %s", (mode) => {
   test("are timed one by one between two threads", async () => {
     const rounds = 500;
-    const data: PeerData = { memory: createFloorMemory(), rounds, mode };
+    const data: PeerData = { memory: createFloorMemory(), rounds, mode, side: "pong" };
     const worker = new Worker(new URL("./floor-peer.ts", import.meta.url), { workerData: data });
     const answered = once(worker, "message");
     const clock = new WallClock();
