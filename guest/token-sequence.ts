@@ -58,6 +58,11 @@ export class TokenSequence {
     return this.#next[row]!;
   }
 
+  /** The number that `taken` will give. Hot path. */
+  upcoming(row: number): number {
+    return this.#requested[row] === 0 ? this.#next[row]! : this.#head[row]!;
+  }
+
   /** A vCPU takes a request that stands for `n` tokens: the number of the oldest. Hot path. */
   taken(row: number, n: number): number {
     const sequence = this.#next[row]!;

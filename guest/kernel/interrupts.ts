@@ -7,6 +7,7 @@ import type { GuestPort } from "../../src/shm/border.ts";
 import { NOT_SINGLE } from "../../src/shm/interrupt-queue.ts";
 import type { VirtualMachine } from "../vmm/types.ts";
 import { type IrqHandler, type IrqTable, NO_ROW } from "./irq-table.ts";
+import { SampleRate } from "./sample-rate.ts";
 import { LatencySamples, STAMP_INJECTED, STAMP_ISR, STAMP_WOKEN } from "./samples.ts";
 
 const DELIVERED = FATE.delivered;
@@ -16,8 +17,6 @@ const PENDING = FATE["pending-guest"];
 const COALESCED_IRR = FATE["coalesced-irr"];
 /** Where an interrupt comes in that no vCPU takes. */
 const NO_SLOT = -1;
-/** Interrupts in one turn beyond which not every one is a latency sample; a power of two. */
-const CROWD = 4;
 /** Samples a busy guest lets wait for their other half. */
 const UNPAIRED_MAX = 64;
 
@@ -44,10 +43,11 @@ export class GuestInterrupts {
   readonly #taken: Int32Array;
   readonly #samples: LatencySamples;
   readonly #watch: LatencyWatch | null;
+  /** Null where every interrupt is a sample: on a virtual clock, or for a watch, that costs nothing. */
+  readonly #rate: SampleRate | null;
   /** Rows of INTx: a request may bring no token, or several. */
   readonly #isLevel: Uint8Array;
   #accepting = false;
-  #turn = 0;
 
   constructor(
     env: MachineEnv,
@@ -74,6 +74,8 @@ export class GuestInterrupts {
       sleptUntil,
       this.#watch,
     );
+    const all = env.clock.kind === "virtual" || this.#watch !== null;
+    this.#rate = all ? null : new SampleRate(port.log, env.clock);
     this.#isLevel = new Uint8Array(port.shape.rows);
     for (const { base } of plan.rows) this.#isLevel[base] = 1;
     this.#taken = new Int32Array(vm.vcpus * 256);
@@ -116,7 +118,7 @@ export class GuestInterrupts {
     if (this.#accepting) {
       const single = lapics.takeSingle();
       if (single !== NOT_SINGLE) {
-        this.#dispatch(single, true);
+        this.#dispatch(single);
         return 1;
       }
       const posted = lapics.takePosted(this.#taken);
@@ -135,11 +137,7 @@ export class GuestInterrupts {
   /** The first `count` of `#taken`, in their order. */
   #dispatchAll(count: number): number {
     const taken = this.#taken;
-    // Reading the clock costs as much as the rest: of a crowd, every fourth interrupt is a sample.
-    for (let i = 0; i < count; i++) {
-      const sampled = count <= CROWD || (this.#turn++ & (CROWD - 1)) === 0;
-      this.#dispatch(taken[i]!, sampled);
-    }
+    for (let i = 0; i < count; i++) this.#dispatch(taken[i]!);
     if (this.#samples.unpaired >= UNPAIRED_MAX) this.#samples.pair();
     return count;
   }
@@ -202,10 +200,11 @@ export class GuestInterrupts {
     this.#fates.count(row, fate, tokens);
   }
 
-  #dispatch(slot: number, sampled: boolean): void {
+  #dispatch(slot: number): void {
     const { clock, costs } = this.#env;
     const { stamps } = this.#samples;
     const handler = this.table.handlers[slot]!;
+    const sampled = this.#isSample(this.table.rows[slot]!);
     if (this.#kicked) clock.spend(costs.vcpuKick);
     if (this.#full && sampled) clock.stamp(stamps, STAMP_INJECTED);
     clock.spend(costs.guestIsrEntry);
@@ -218,6 +217,10 @@ export class GuestInterrupts {
       if (handler.ownsEoi) return;
     }
     if (this.table.level[slot] !== 0) this.eoi(slot);
+  }
+
+  #isSample(row: number): boolean {
+    return row !== NO_ROW && this.#port.log.isSample(this.#vm.sequence.upcoming(row));
   }
 
   /**
@@ -237,9 +240,10 @@ export class GuestInterrupts {
       return;
     }
     if (handler.handleIrq(NO_SLOT)) {
-      this.#samples.ran(row, number, number + 1);
+      if (this.#port.log.isSample(number)) this.#samples.ran(row, number, number + 1);
       this.#fates.count(row, DELIVERED);
       this.delivered++;
+      this.#rate?.count();
     } else {
       this.spurious++;
       this.#fates.count(row, UNHANDLED);
@@ -262,6 +266,7 @@ export class GuestInterrupts {
     if (tokens > 1) this.#fates.count(row, COALESCED_IRR, tokens - 1);
     this.#fates.count(row, DELIVERED);
     this.delivered++;
+    this.#rate?.count();
   }
 
   /** End of a level-triggered interrupt. */

@@ -13,6 +13,8 @@ import type { Clock } from "../../src/time/clock.ts";
 export const NOW = -1;
 /** A row without a token on the host's side of the border. */
 const NOT_RAISED = -1;
+/** It has one that is no latency sample. */
+const NOT_STAMPED = -2;
 const RAISED = 0;
 const HANDLER = 1;
 const SIGNALLED = 2;
@@ -27,7 +29,7 @@ export class MeterStorage {
   readonly levelTokens: LevelTokens;
   /** Stamp handler and signal too, not only the raise. */
   readonly allStages: boolean;
-  /** When the oldest token that has not left the host was raised, or NOT_RAISED. */
+  /** When the oldest token that has not left the host was raised, NOT_STAMPED or NOT_RAISED. */
   readonly raisedAt: Float64Array;
   /** Tokens that have left for the guest: the sequence number of the next one. */
   readonly sent: Float64Array;
@@ -75,32 +77,38 @@ export class DeviceMeter {
   raise(row: number, atNs: number): void {
     const store = this.#store;
     const stamps = this.#stamps;
+    store.raised[row]!++;
+    this.#fresh = store.raisedAt[row] === NOT_RAISED ? row : -1;
+    if (!store.log.isSample(store.sent[row]!)) {
+      if (this.#fresh === row) store.raisedAt[row] = NOT_STAMPED;
+      return;
+    }
     if (atNs === NOW) store.clock.stamp(stamps, HANDLER);
     else stamps[HANDLER] = atNs;
     stamps[SIGNALLED] = stamps[HANDLER]!;
-    store.raised[row]!++;
-    if (store.raisedAt[row] === NOT_RAISED) {
-      store.raisedAt[row] = stamps[HANDLER]!;
-      this.#fresh = row;
-    } else {
-      this.#fresh = -1;
-    }
+    if (this.#fresh === row) store.raisedAt[row] = stamps[HANDLER]!;
   }
 
   /** The host's interrupt handler begins. */
-  handler(_row: number): void {
-    if (this.#store.allStages) this.#store.clock.stamp(this.#stamps, HANDLER);
+  handler(row: number): void {
+    if (this.#isStamped(row)) this.#store.clock.stamp(this.#stamps, HANDLER);
   }
 
   /** Right before the eventfd is signalled. */
-  signalled(_row: number): void {
-    if (this.#store.allStages) this.#store.clock.stamp(this.#stamps, SIGNALLED);
+  signalled(row: number): void {
+    if (this.#isStamped(row)) this.#store.clock.stamp(this.#stamps, SIGNALLED);
   }
 
   /** The token is about to be posted by the IOMMU: no handler of the host will run. */
-  posting(_row: number): void {
+  posting(row: number): void {
     this.#stamps[HANDLER] = NOT_HANDLED;
-    if (this.#store.allStages) this.#store.clock.stamp(this.#stamps, SIGNALLED);
+    if (this.#isStamped(row)) this.#store.clock.stamp(this.#stamps, SIGNALLED);
+  }
+
+  /** Its oldest token is a sample with the stamps between the ends too. */
+  #isStamped(row: number): boolean {
+    const store = this.#store;
+    return store.allStages && store.log.isSample(store.sent[row]!);
   }
 
   /** A level-triggered token is about to be requested at the guest's interrupt controller. */
@@ -121,6 +129,7 @@ export class DeviceMeter {
     const sequence = store.sent[row]!++;
     if (raisedAt === NOT_RAISED) return;
     store.raisedAt[row] = NOT_RAISED;
+    if (raisedAt === NOT_STAMPED) return;
     this.#stamps[RAISED] = raisedAt;
     store.log.appendTimes(row, sequence, this.#stamps);
   }
@@ -143,7 +152,8 @@ export class DeviceMeter {
     store.fates.count(row, FATE[fate]);
     if (this.#fresh !== row) return;
     // No older one is here: it waits in the guest.
-    if (store.allStages && store.sent[row]! > 0) this.#logMerged(row);
+    const stamped = store.allStages && store.raisedAt[row] !== NOT_STAMPED;
+    if (stamped && store.sent[row]! > 0) this.#logMerged(row);
     store.raisedAt[row] = NOT_RAISED;
   }
 

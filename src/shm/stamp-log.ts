@@ -7,6 +7,10 @@ import { CACHE_LINE_BYTES } from "./arena.ts";
  * path nothing but the reading of the clock; the guest notes when its handler ran, and pairs both
  * by row and sequence number when it has nothing better to do. Where the guest does not keep up,
  * samples are lost and counted; interrupts never wait for the log.
+ *
+ * A sample costs more than the interrupt it is about. So where interrupts come too fast the guest
+ * says which share of them it wants: four in a row of each row, then none for a while. Both sides
+ * know by an interrupt's number if it is one; a change of the share costs a few halves of samples.
  */
 
 /** Doubles of an entry. */
@@ -22,7 +26,11 @@ const LOG_ENTRIES = 1024;
 const LINE_WORDS = CACHE_LINE_BYTES / 4;
 const TAIL = 0;
 const HEAD = LINE_WORDS;
-const CONTROL_BYTES = 2 * CACHE_LINE_BYTES;
+/** The share less one, as a mask. */
+const SHARE = 2 * LINE_WORDS;
+const CONTROL_BYTES = 3 * CACHE_LINE_BYTES;
+/** Interrupts in a row that are samples together: 2 to this. */
+const GROUP_SHIFT = 2;
 
 class LogEnd {
   protected readonly control: Int32Array;
@@ -33,6 +41,11 @@ class LogEnd {
     this.control = new Int32Array(memory, offset, CONTROL_BYTES / 4);
     this.doubles = new Float64Array(memory, offset + CONTROL_BYTES, entries * ENTRY_DOUBLES);
     this.entries = entries;
+  }
+
+  /** True if interrupt `sequence` of a row is a sample. Hot path. */
+  isSample(sequence: number): boolean {
+    return ((sequence >>> GROUP_SHIFT) & this.control[SHARE]!) === 0;
   }
 }
 
@@ -88,6 +101,11 @@ export class StampLogWriter extends LogEnd {
 /** The guest's end. */
 export class StampLogReader extends LogEnd {
   #head = 0;
+
+  /** From now on one in `every` interrupts, a power of two, is a sample. */
+  setShare(every: number): void {
+    Atomics.store(this.control, SHARE, every - 1);
+  }
 
   /** Hands all new entries to `take`, which finds entry's doubles from `at` on; how many. */
   read(take: (doubles: Float64Array, at: number) => void): number {
