@@ -215,18 +215,30 @@ function expandGuest(entry: GuestEntry, path: Path, context: GuestContext): Plac
   }
   const workload = expandWorkload(entry.workload, [...path, "workload"], report);
   const names = numbered(entry.name, entry.count);
+  if (entry.stagger !== undefined && entry.count === undefined) {
+    const message = "stagger is of a guest with a count";
+    report({ path: [...path, "stagger"], atKey: true, message, hint: "add count:" });
+  }
+  let told = false;
   return names.map((name, i) => {
     const suffix = entry.count === undefined ? "" : `${i}`;
     const devices = assign(entry, path, name, suffix, context);
     const driver = driverOf(entry, path, devices, report);
     // The timeline depends on the devices' abilities, which are the same for all of a count.
     const silent = i > 0;
+    // With a stagger the last one is the first that gets past the end.
+    const tells = i === 0 || (i === names.length - 1 && !told);
     const timeline = expandTimeline(entry.timeline, [...path, "timeline"], {
       duration: context.duration,
+      startsAt: i * (entry.stagger ?? 0),
       vcpus: entry.vcpus,
       vmm: entry.vmm,
       devices,
-      report: silent ? () => {} : report,
+      report: (issue) => {
+        if (!tells) return;
+        told = true;
+        report(issue);
+      },
     });
     return {
       spec: {

@@ -1,13 +1,14 @@
 /** From a scenario's text to a Scenario that can be run, or an error that says where and why. */
 import { basename, dirname } from "node:path";
 import { type InputPlace, UsageError } from "../base/errors.ts";
+import { parseDurationNs } from "../base/units.ts";
 import type { Engine } from "../run/result.ts";
 import { expandScenario } from "./expand.ts";
 import { type Issue, issuesOf } from "./issues.ts";
 import { knownKeys } from "./known-keys.ts";
 import { resolveScenario } from "./library.ts";
 import { applyOverride, type Override, overrideOf } from "./overrides.ts";
-import { scenarioSchema } from "./schema.ts";
+import { LIMIT_DEFAULT, scenarioSchema } from "./schema.ts";
 import type { Scenario } from "./types.ts";
 import { readYaml, type YamlSource } from "./yaml.ts";
 
@@ -92,12 +93,21 @@ function validate(
   return options.seed === undefined ? scenario : { ...scenario, seed: options.seed };
 }
 
-function threadIssues(scenario: Scenario): Issue[] {
-  const { length } = scenario.guests;
-  if (length <= THREAD_GUESTS_MAX) return [];
-  const limit = `the threads engine, which runs ${THREAD_GUESTS_MAX}`;
-  const message = `${length} guests are too many for ${limit}`;
-  return [{ path: ["guests"], message, hint: "use --engine virtual, or fewer guests" }];
+/** What only threads cannot do, where time is the wall clock's. */
+function threadIssues({ guests, duration, run }: Scenario): Issue[] {
+  const issues: Issue[] = [];
+  if (guests.length > THREAD_GUESTS_MAX) {
+    const limit = `the threads engine, which runs ${THREAD_GUESTS_MAX}`;
+    const message = `${guests.length} guests are too many for ${limit}`;
+    issues.push({ path: ["guests"], message, hint: "use --engine virtual, or fewer guests" });
+  }
+  // A limit that somebody has chosen is meant to end the run.
+  if (duration > run.limit && run.limit === parseDurationNs(LIMIT_DEFAULT)) {
+    const message = `on threads this takes ${duration / 1e9} seconds, and runs end at ${LIMIT_DEFAULT}`;
+    const hint = "use --engine virtual, a shorter duration, or a longer run.limit";
+    issues.push({ path: ["duration"], message, hint });
+  }
+  return issues;
 }
 
 /** Issues in the order of the file, each blamed on the flag or the line that it comes from. */

@@ -11,6 +11,12 @@ import { vmmKeys } from "./vmm.ts";
 /** 104 days: nanoseconds stay exact in a double. */
 const DURATION_NS_MAX = 2 ** 53;
 
+/** Nobody waits longer for a run without having said so. */
+export const LIMIT_DEFAULT = "60s";
+
+/** Of one action of a timeline. */
+export const TIMES_MAX = 100_000;
+
 /** Runs a parser of src/base/units.ts inside zod, keeping its words. */
 function parsed(parse: (text: string) => number) {
   return (text: string, context: z.core.$RefinementCtx<string>): number => {
@@ -245,8 +251,10 @@ const timelineEntry = z.strictObject({
     .max(100_000)
     .optional()
     .meta({ description: "Of `corrupt`: bad slots in the guest's ring; 64 by default." }),
-  every: duration.optional().meta({ description: "Repeats the action with this distance." }),
-  times: z.int().min(1).max(100_000).optional().meta({ description: "How often, with `every`." }),
+  every: duration.optional().meta({
+    description: "Repeats the action with this distance, until the guest or the run ends.",
+  }),
+  times: z.int().min(1).max(TIMES_MAX).optional().meta({ description: "How often, with `every`." }),
 });
 
 const guest = z.strictObject({
@@ -271,13 +279,16 @@ const guest = z.strictObject({
     }),
   workload: workload.optional(),
   timeline: z.array(timelineEntry).min(1).optional(),
+  stagger: duration.optional().meta({
+    description: "Of a count: each guest's timeline begins so much later than that of the last.",
+  }),
 });
 
 const run = z.strictObject({
   wait: z.enum(["spin", "park", "adaptive"]).default("adaptive"),
   stages: z.enum(["full", "ends"]).default("full"),
   limit: duration
-    .prefault("60s")
+    .prefault(LIMIT_DEFAULT)
     .meta({ description: "Wall-clock limit: the run ends there with a partial result." }),
   warmup: duration
     .optional()

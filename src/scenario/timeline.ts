@@ -1,7 +1,7 @@
 /** A guest's timeline: repetitions spelled out, in order of time, and possible. */
 import type { Issue, Path } from "./issues.ts";
 import { DEVICE_MODELS } from "./models.ts";
-import type { GuestEntry } from "./schema.ts";
+import { type GuestEntry, TIMES_MAX } from "./schema.ts";
 import type { DeviceSpec, TimelineEntry, VmmName } from "./types.ts";
 
 type Entry = NonNullable<GuestEntry["timeline"]>[number];
@@ -9,6 +9,8 @@ type Entry = NonNullable<GuestEntry["timeline"]>[number];
 export interface TimelineContext {
   /** Of the run, ns. */
   readonly duration: number;
+  /** When the timeline begins, ns into the run: all of its times count from there. */
+  readonly startsAt: number;
   readonly vcpus: number;
   readonly vmm: VmmName;
   readonly devices: readonly DeviceSpec[];
@@ -21,12 +23,13 @@ export function expandTimeline(
   path: Path,
   context: TimelineContext,
 ): TimelineEntry[] {
-  if (entries === undefined) return [{ at: 0, do: "boot" }];
+  if (entries === undefined) return [{ at: context.startsAt, do: "boot" }];
+  const endsAt = lifeEnd(entries, context);
   const all: { entry: TimelineEntry; path: Path }[] = [];
   entries.forEach((entry, i) => {
     const at = [...path, i];
     checkArguments(entry, at, context);
-    for (const time of times(entry, at, context)) {
+    for (const time of times(entry, at, endsAt, context)) {
       const { to, cpu, channels, vector, cpus, queue, for: lasts, slots } = entry;
       all.push({
         entry: {
@@ -95,26 +98,40 @@ function checkSleep(
   }
 }
 
-function times(entry: Entry, path: Path, { duration, report }: TimelineContext): number[] {
-  if ((entry.every === undefined) !== (entry.times === undefined)) {
-    report({ path, message: "every and times go together", hint: "every: 300ms, times: 5" });
-    return [entry.at];
+/** What is repeated without a number of times ends with the guest, or with the run. */
+function lifeEnd(entries: readonly Entry[], { duration, startsAt }: TimelineContext): number {
+  const ends = entries.filter((entry) => entry.do === "kill" || entry.do === "shutdown");
+  return Math.min(duration, ...ends.map(({ at }) => startsAt + at));
+}
+
+function times(entry: Entry, path: Path, endsAt: number, context: TimelineContext): number[] {
+  const { duration, startsAt, report } = context;
+  const at = startsAt + entry.at;
+  if (entry.every === undefined && entry.times !== undefined) {
+    report({ path, message: "times needs every:", hint: "every: 300ms, times: 5" });
+    return [at];
   }
-  const { every = 0, times: n = 1 } = entry;
+  const { every = 0 } = entry;
   if (entry.every !== undefined && every <= 0) {
     report({ path: [...path, "every"], message: "every must be above zero" });
-    return [entry.at];
+    return [at];
   }
-  if (entry.at + (n - 1) * every > duration) {
-    const message =
-      n === 1
-        ? `${entry.do} is planned for after the end of the run`
-        : `the last ${entry.do} is planned for after the end of the run`;
-    const hint = "make duration longer or this time earlier";
+  const untilEnd = every > 0 && at < endsAt ? Math.ceil((endsAt - at) / every) : 1;
+  const n = entry.times ?? untilEnd;
+  if (n > TIMES_MAX) {
+    const message = `${entry.do} is repeated ${n} times until the end, more than ${TIMES_MAX}`;
+    report({ path: [...path, "every"], message, hint: "make every longer, or give times:" });
+    return [at];
+  }
+  if (at + (n - 1) * every > duration) {
+    const which = n === 1 ? entry.do : `the last ${entry.do}`;
+    const message = `${which} is planned for after the end of the run`;
+    const stagger = startsAt > 0 ? ", stagger shorter" : "";
+    const hint = `make duration longer${stagger} or this time earlier`;
     report({ path: [...path, n === 1 ? "at" : "times"], message, hint });
-    return [entry.at];
+    return [at];
   }
-  return Array.from({ length: n }, (_, i) => entry.at + i * every);
+  return Array.from({ length: n }, (_, i) => at + i * every);
 }
 
 /** `to` belongs to mode and must be on offer; `cpu` to the hotplug actions and must exist. */

@@ -268,7 +268,7 @@ describe("what cannot be is refused in clear words", () => {
       "{ at: 0ms, do: boot }, { at: 1ms, do: cpu-offline, cpu: 1 }",
       "no vCPU 1",
     ],
-    ["every without times", "{ at: 0ms, do: boot, every: 1ms }", "every and times go together"],
+    ["times without every", "{ at: 0ms, do: boot, times: 2 }", "times needs every:"],
   ])("a timeline: %s", (_what, entries, words) => {
     expect(
       errorOf(changed("device: nvme0", `device: nvme0\n    timeline: [${entries}]`)),
@@ -284,6 +284,20 @@ duration: 1s`;
       "65 guests are too many for the threads",
     );
     expect(errorOf(text, { engine: "virtual" })).toBe("");
+  });
+
+  it("a run that threads would never end, unless somebody has set the limit", () => {
+    const text = `
+devices: [{ name: n, model: nvme }]
+guests: [{ name: g, device: n }]
+duration: 24h`;
+    expect(errorOf(text, { engine: "threads" })).toBe(
+      "t.yaml:4:11: on threads this takes 86400 seconds, and runs end at 60s\n" +
+        "  hint: use --engine virtual, a shorter duration, or a longer run.limit",
+    );
+    expect(errorOf(text, { engine: "virtual" })).toBe("");
+    expect(errorOf(`${text}\nrun: { limit: 5s }`, { engine: "threads" })).toBe("");
+    expect(errorOf(text.replace("24h", "60s"), { engine: "threads" })).toBe("");
   });
 
   it("expectations that are none, or about figures that are not there", () => {

@@ -152,3 +152,74 @@ describe("what only some can be asked", () => {
     expect(() => on({}, { vmm: "dpdk" }, "migrate")).toThrow("migration of dpdk is not modelled");
   });
 });
+
+describe("an action with every:", () => {
+  const times = (entries: object[], duration = "100ms"): number[] =>
+    scenarioFromData({
+      devices: [{ name: "nvme0", model: "nvme" }],
+      guests: [{ name: "g", device: "nvme0", timeline: [{ at: "0ms", do: "boot" }, ...entries] }],
+      duration,
+    }).guests[0]!.timeline.map(({ at }) => at / 1e6);
+
+  test("comes as often as times says", () => {
+    expect(times([{ at: "10ms", do: "reset", every: "5ms", times: 3 }])).toEqual([0, 10, 15, 20]);
+  });
+
+  test("without times it comes until the run ends", () => {
+    expect(times([{ at: "10ms", do: "reset", every: "30ms" }])).toEqual([0, 10, 40, 70]);
+    expect(times([{ at: "10ms", do: "reset", every: "30ms" }], "101ms")).toEqual([
+      0, 10, 40, 70, 100,
+    ]);
+    expect(times([{ at: "10ms", do: "reset", every: "1h" }])).toEqual([0, 10]);
+  });
+
+  test("or until the guest does", () => {
+    const kill = { at: "70ms", do: "kill" };
+    expect(times([{ at: "10ms", do: "reset", every: "30ms" }, kill])).toEqual([0, 10, 40, 70]);
+  });
+
+  test("but not for ever", () => {
+    expect(refusal({ at: "0ms", do: "reset", every: "1us" })).toContain(
+      "reset is repeated 1000000 times until the end, more than 100000",
+    );
+    expect(refusal({ at: "0ms", do: "reset", every: "0ms" })).toContain("above zero");
+  });
+});
+
+describe("a stagger", () => {
+  const staggered = (guest: object, timeline?: object[], duration = "100ms") =>
+    scenarioFromData({
+      devices: [{ name: "d", count: 3, model: "nvme" }],
+      guests: [{ name: "g", count: 3, device: "d", ...guest, ...(timeline && { timeline }) }],
+      duration,
+    }).guests.map((one) => one.timeline.map(({ at }) => at / 1e6));
+
+  test("puts each guest's life so much later than the last one's", () => {
+    const life = [
+      { at: "0ms", do: "boot" },
+      { at: "20ms", do: "reset", every: "30ms" },
+      { at: "70ms", do: "kill" },
+    ];
+    expect(staggered({ stagger: "10ms" }, life)).toEqual([
+      [0, 20, 50, 70],
+      [10, 30, 60, 80],
+      [20, 40, 70, 90],
+    ]);
+    expect(staggered({ stagger: "10ms" })).toEqual([[0], [10], [20]]);
+  });
+
+  test("may not put it past the end of the run", () => {
+    const late = (): unknown => staggered({ stagger: "60ms" }, [{ at: "0ms", do: "boot" }]);
+    expect(late).toThrow("boot is planned for after the end of the run");
+  });
+
+  test("is of guests with a count", () => {
+    const alone = (): unknown =>
+      scenarioFromData({
+        devices: [{ name: "d", model: "nvme" }],
+        guests: [{ name: "g", device: "d", stagger: "1ms" }],
+        duration: "1s",
+      });
+    expect(alone).toThrow("stagger is of a guest with a count");
+  });
+});
