@@ -21,14 +21,25 @@ export interface Removal {
   readonly fails: readonly string[];
 }
 
+export interface SuiteOptions {
+  /** More tests of the same scenario. */
+  readonly more?: () => void;
+  /** In all runs: what makes a long scenario short enough for a test. */
+  readonly set?: readonly string[];
+}
+
 /**
  * A scenario whose expectations hold, and fail once its cause is removed. Every interrupt is
  * accounted for in all of these runs, and no VM process outlives the run with an irq.
  */
-export function suite(name: string, removals: readonly Removal[], more = () => {}): void {
+export function suite(
+  name: string,
+  removals: readonly Removal[],
+  { more, set: always = [] }: SuiteOptions = {},
+): void {
   describe(name, () => {
     test("its expectations hold", async () => {
-      const result = await runLibrary(name);
+      const result = await runLibrary(name, always);
       expect(failed(result)).toEqual([]);
       expect(result.expectations.length).toBeGreaterThan(0);
       expect(result.expectations.every(({ ok }) => ok === true)).toBe(true);
@@ -38,12 +49,12 @@ export function suite(name: string, removals: readonly Removal[], more = () => {
 
     for (const { cause, set, fails } of removals) {
       test(`they fail ${cause}`, async () => {
-        const result = await runLibrary(name, set);
+        const result = await runLibrary(name, [...always, ...set]);
         expect(failed(result)).toEqual(expect.arrayContaining([...fails]));
         expect(result.ledger.violations).toEqual([]);
       });
     }
 
-    more();
+    more?.();
   });
 }

@@ -1,14 +1,18 @@
-/** Every scenario of the library loads on both engines and says what it is. */
+/** Every scenario of the library loads on its engines and says what it is. */
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../src/base/errors.ts";
 import { listLibrary, resolveScenario } from "../../../../src/scenario/library.ts";
 import { loadScenario } from "../../../../src/scenario/loader.ts";
 
+/** More guests than there can be threads. */
+const VIRTUAL_ONLY = ["fleet"];
+
 describe("the library", () => {
   it.each(listLibrary().map(({ name }) => name))(
     "%s loads, expects something, is named",
     (name) => {
-      const scenario = loadScenario(name, { engine: "threads" });
+      const engine = VIRTUAL_ONLY.includes(name) ? "virtual" : "threads";
+      const scenario = loadScenario(name, { engine });
       expect(scenario.name).toBe(name);
       expect(scenario.expect.length).toBeGreaterThan(0);
       const { text } = resolveScenario(name);
@@ -23,6 +27,7 @@ describe("the library", () => {
       "crash-loop",
       "dpdk-hoard",
       "edu-intx",
+      "fleet",
       "greedy-driver",
       "intx-race",
       "irte-pressure",
