@@ -1,4 +1,8 @@
-/** Who holds what of a short table without a handler, and whether that would have sufficed. */
+/**
+ * Who holds what of a short table without a handler, and whether that would have sufficed. An irq
+ * that is on its way to a handler, or between two eventfds, is not idle: who asks in that moment
+ * would not have got it however drivers keep theirs.
+ */
 import type { IdleView } from "./failures.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import type { MsiParent } from "./msi-parent.ts";
@@ -29,8 +33,21 @@ export function idleView(
 }
 
 function idleOf({ table }: Shortage, irqs: ClientIrqs, domain: MsiParent): number {
-  if (table === CPU_VECTORS) return irqs.held.idleVectors;
-  return domain.tableOf(irqs)?.name === table ? irqs.held.idleEntries : 0;
+  const { held } = irqs;
+  const { idle } = irqs.client;
+  if (table === CPU_VECTORS) return Math.min(held.idleVectors, idle?.size ?? held.idleVectors);
+  if (domain.tableOf(irqs)?.name !== table) return 0;
+  if (idle === undefined) return held.idleEntries;
+  // Of a block that has just been taken, or is about to go, not even the rest is idle.
+  if (irqs.count > 0 && idle.size + held.armed === 0) return 0;
+  const padding = held.entries - irqs.count;
+  return idle.size + padding;
+}
+
+/** It has an irq, no handler, and nobody is just giving it one. */
+function isIdle(irqs: ClientIrqs, index: number): boolean {
+  const { idle } = irqs.client;
+  return irqs.holds(index) && irqs.actions[index] === null && idle?.has(index) !== false;
 }
 
 /**
@@ -52,12 +69,12 @@ function fitsInRow(
 /** Entries of irqs without a handler: MSI-X one by one, a block of MSI as a whole or not at all. */
 function idleRanges(irqs: ClientIrqs): { first: number; count: number }[] {
   if (irqs.kind === "msi") {
-    if (irqs.held.armed > 0) return [];
+    if (irqs.held.armed > 0 || !isIdle(irqs, 0)) return [];
     return [{ first: irqs.irtes[0]!, count: irqs.held.entries }];
   }
   const ranges: { first: number; count: number }[] = [];
   for (let index = 0; index < irqs.irtes.length; index++) {
-    if (!irqs.holds(index) || irqs.actions[index] !== null) continue;
+    if (!isIdle(irqs, index)) continue;
     const first = irqs.irtes[index]!;
     const last = ranges.at(-1);
     if (last !== undefined && last.first + last.count === first) last.count++;

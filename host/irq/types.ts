@@ -29,6 +29,11 @@ export interface IrqClient {
   refused?(vector: number, is: boolean): void;
   /** An MSI or MSI-X message of this vector reached no handler, or merged with a latched one. */
   lost(kind: "msi" | "msix", vector: number, how: "dropped-no-handler" | "coalesced-pba"): void;
+  /**
+   * Vectors whose irqs the driver above has at rest, and not only until it has done with the call
+   * under way. Undefined: it does not tell; then all without a handler are.
+   */
+  idle?: { readonly size: number; has(vector: number): boolean };
   /** The pool's own: set on first use, so that delivery needs no look-up. Leave it alone. */
   irqState?: ClientIrqs;
 }

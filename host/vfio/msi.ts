@@ -152,6 +152,7 @@ export class VfioMsi {
     const taken = !pool.holds(dev.client, vector);
     if (taken) {
       const allocated = yield* this.#allocIrq(vector);
+      if (allocated === -ENOSPC) this.#retention.refused(vector);
       if (allocated < 0) return allocated;
       this.#retention.allocated(vector);
     }

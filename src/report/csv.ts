@@ -44,6 +44,7 @@ const HOLDINGS = [
   "failures",
   "failuresSuffered",
   "failuresCaused",
+  "refusedAgain",
 ] as const;
 
 /** One line without what is the same in all of them. */
@@ -132,7 +133,8 @@ function poolLines({ pool, leaked }: RunResult): Line[] {
 function retentionLines({ retention }: RunResult): Line[] {
   const ofHoldings = (guest: string, source: string, held: Holdings): Line[] =>
     HOLDINGS.map((figure): Line => {
-      const value = held[figure];
+      // A result stored by an older version has no refusedAgain.
+      const value = held[figure] ?? null;
       const unit = /^(armed|idle).*Seconds$/.exec(figure) === null ? "" : "unit-seconds";
       return ["retention", guest, source, figure, unit, value];
     });

@@ -118,6 +118,7 @@ const HOLDINGS = {
   failures: "number",
   failuresSuffered: "number",
   failuresCaused: "number",
+  "?refusedAgain": "number",
 } satisfies Record<string, Shape>;
 
 const IDLE: Shape = {

@@ -173,6 +173,8 @@ export interface RetentionReport extends HoldingsReport {
   readonly idle: readonly {
     readonly device: string;
     readonly reused: number;
+    /** Requests for irqs that the policy had given back, which got none. */
+    readonly refusedAgain: number;
     readonly released: Readonly<Record<IdleRelease, number>>;
   }[];
 }

@@ -240,6 +240,8 @@ export interface Holdings {
   readonly failuresSuffered: number;
   /** Requests of others that failed because of idle irqs, of which this device had most. */
   readonly failuresCaused: number;
+  /** Those of its requests that were for an irq which its policy had given back. */
+  readonly refusedAgain: number;
 }
 
 export interface DeviceHoldings extends Holdings {

@@ -70,7 +70,7 @@ function policyOf({ host, devices }: Scenario, device: string | undefined): stri
 function deviceHoldings(scenario: Scenario, report: RetentionReport): DeviceHoldings[] {
   const held = new Map(report.devices.map((entry) => [entry.device, entry.held]));
   const { holders, victims } = report.failures;
-  return report.idle.map(({ device, reused, released }): DeviceHoldings => {
+  return report.idle.map(({ device, reused, released, refusedAgain }): DeviceHoldings => {
     const { irqNs, entryNs, vectorNs, ...counts } = held.get(device) ?? NOTHING;
     const { allocations, frees, requests, handlersFreed } = counts;
     const flushes = report.flushes ? allocations + frees + requests + handlersFreed : 0;
@@ -91,6 +91,7 @@ function deviceHoldings(scenario: Scenario, report: RetentionReport): DeviceHold
       failures: victims[device]?.failed ?? 0,
       failuresSuffered: victims[device]?.causedByIdle ?? 0,
       failuresCaused: holders[device] ?? 0,
+      refusedAgain,
     };
   });
 }
@@ -124,6 +125,7 @@ function sumHoldings(devices: readonly Holdings[]): Holdings {
     failures: sum("failures"),
     failuresSuffered: sum("failuresSuffered"),
     failuresCaused: sum("failuresCaused"),
+    refusedAgain: sum("refusedAgain"),
   };
 }
 

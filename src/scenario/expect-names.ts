@@ -176,6 +176,10 @@ const RETENTION: Readonly<Record<string, NameEntry>> = {
     about: "those that had been granted, were no irq of another device idle",
     value: (r) => r.retention.failures.causedByIdle,
   },
+  refusedAgain: {
+    about: "requests for irqs that a retention policy had given back, which got none",
+    value: (r) => r.retention.totals.refusedAgain,
+  },
   "failures.largestShare": {
     about: "most of a table that one holder had when a request failed, as a share of its size",
     value: ({ retention: { shortages } }) =>

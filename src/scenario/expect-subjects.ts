@@ -32,6 +32,7 @@ const DEVICE_FIGURES = {
   failures: "its requests that got fewer irqs than they asked for",
   failuresSuffered: "those of them that idle irqs of others caused",
   failuresCaused: "requests of others that failed while it had most of the idle irqs",
+  refusedAgain: "its requests for irqs that its policy had given back, which got none",
 } as const satisfies Partial<Record<keyof Holdings, string>>;
 type DeviceFigure = keyof typeof DEVICE_FIGURES;
 

@@ -57,6 +57,7 @@ const HELD: DeviceHoldings = {
   reclaimed: 0,
   failures: 1,
   failuresSuffered: 1,
+  refusedAgain: 0,
   failuresCaused: 1,
 };
 

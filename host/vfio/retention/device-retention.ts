@@ -17,6 +17,8 @@ export class DeviceRetention {
   /** How often an idle irq was used again, and what else ended its idling. */
   reused = 0;
   readonly released = noReleases();
+  /** How often a vector whose irq the policy had given back got none again. */
+  refusedAgain = 0;
   /** Shared by all devices with the same policy. */
   readonly #spans: IdleSpans;
   #dev: VfioCoreDevice | null = null;
@@ -28,6 +30,8 @@ export class DeviceRetention {
   readonly #dynamic = new Set<number>();
   /** Have had a trigger since MSI or MSI-X was enabled. */
   readonly #used = new Set<number>();
+  /** Their irqs went back while MSI-X was on, and nobody has them again. */
+  readonly #givenBack = new Set<number>();
   #timer: TimedEvent | null = null;
 
   constructor(device: string, policy: RetentionPolicy, spans: IdleSpans) {
@@ -38,6 +42,7 @@ export class DeviceRetention {
 
   opened(dev: VfioCoreDevice): void {
     this.#dev = dev;
+    dev.client.idle = this.#idle;
   }
 
   closed(): void {
@@ -63,8 +68,14 @@ export class DeviceRetention {
 
   /** An irq was allocated after enabling. */
   allocated(vector: number): void {
+    this.#givenBack.delete(vector);
     this.#dynamic.add(vector);
     this.#fresh.set(vector, this.#now());
+  }
+
+  /** There is no irq to be had for a vector: what the review calls unreliable re-allocation. */
+  refused(vector: number): void {
+    if (this.#givenBack.has(vector)) this.refusedAgain++;
   }
 
   /** A trigger is armed; `startNs` is when the host began to work for it. */
@@ -103,6 +114,7 @@ export class DeviceRetention {
     this.#fresh.clear();
     this.#dynamic.clear();
     this.#used.clear();
+    this.#givenBack.clear();
     this.#disarmTimer();
   }
 
@@ -167,6 +179,7 @@ export class DeviceRetention {
     this.#idle.delete(vector);
     this.#fresh.delete(vector);
     this.#dynamic.delete(vector);
+    this.#givenBack.add(vector);
     yield* dev.host.pool.pciMsixFreeIrq(dev.client, vector);
   }
 

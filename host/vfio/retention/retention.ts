@@ -63,9 +63,10 @@ export class Retention {
         devices: group.devices.map(({ device }) => device),
         spans: group.spans.report(group.devices.flatMap((device) => device.ages(now))),
       })),
-      idle: devices.map(({ device, reused, released }) => ({
+      idle: devices.map(({ device, reused, released, refusedAgain }) => ({
         device,
         reused,
+        refusedAgain,
         released: { ...released },
       })),
     };

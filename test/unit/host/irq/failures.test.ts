@@ -46,6 +46,32 @@ describe("a failed allocation", () => {
     expect(machine.pool.holdings().failures).toMatchObject({ total: 1, causedByIdle: 0 });
   });
 
+  it("is not caused by irqs that are just being armed, or swap their eventfds", () => {
+    for (const [atRest, caused] of [
+      [[], 0],
+      [[6, 7], 0],
+      [[5, 6, 7], 1],
+    ] as const) {
+      const machine = machineWith(8);
+      const holder = machine.client({ msix: 8 });
+      machine.enable(holder, 8);
+      arm(machine, holder, 0, 2);
+      holder.idle = new Set<number>(atRest);
+      expect(machine.vfioEnable(machine.client({ msix: 8 }), 3)).toBe(-ENOSPC);
+      const { failures, shortages } = machine.pool.holdings();
+      expect([failures.causedByIdle, shortages[0]!.idle]).toEqual([caused, atRest.length]);
+    }
+  });
+
+  it("of a block is not caused by a block that is only just being armed", () => {
+    const machine = machineWith(16);
+    const holder = machine.client({ msi: 16 });
+    machine.enable(holder, 16, "msi");
+    holder.idle = new Set<number>();
+    machine.enable(machine.client({ msi: 4 }), 4, "msi");
+    expect(machine.pool.holdings().failures).toMatchObject({ total: 1, causedByIdle: 0 });
+  });
+
   it("of a block counts as caused only if the idle entries leave an aligned row", () => {
     for (const [armed, caused] of [
       [[], true],

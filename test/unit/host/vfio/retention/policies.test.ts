@@ -111,6 +111,56 @@ describe("a block that fails", () => {
   });
 });
 
+describe("an irq that was given back", () => {
+  it("may be refused when it is wanted again, which is counted until MSI-X is off", () => {
+    for (const [retention, refused] of [
+      ["cache", 0],
+      ["free-on-unset", 2],
+    ] as const) {
+      const devices = [rocker("a"), rocker("b")];
+      const vm = new RetentionVm({ retention }, { free: 8, devices });
+      vm.arm(0, 4, "a");
+      vm.unset(2, 2, "a");
+      vm.arm(0, 4, "b");
+      // What is still free, and what a has given back.
+      vm.arm(4, retention === "cache" ? 0 : 2, "b");
+      vm.arm(2, 1, "a");
+      vm.arm(3, 1, "a");
+      // Never had: a first request, not one for something given back.
+      vm.arm(9, 1, "a");
+      const { idle, failures } = vm.retention;
+      expect(idle.map(({ refusedAgain }) => refusedAgain)).toEqual([refused, 0]);
+      expect(failures.victims.a!.failed).toBe(refused + 1);
+      vm.set("a", MSIX, 0, 0);
+      vm.arm(0, 1, "a");
+      vm.arm(3, 1, "a");
+      vm.arm(4, 1, "a");
+      expect(vm.retention.idle[0]!.refusedAgain).toBe(refused);
+    }
+  });
+});
+
+describe("a failure of one device", () => {
+  it("is not laid to another that is just arming what it has", () => {
+    const devices = [rocker("a"), rocker("b")];
+    const vm = new RetentionVm({ retention: "cache" }, { free: 8, devices });
+    vm.postSet(
+      "a",
+      0,
+      Array.from({ length: 8 }, () => vm.eventfd().fd),
+    );
+    while (vm.held("a").length < 8) vm.sleep(1000);
+    expect(vm.armed("a").length).toBeLessThan(4);
+    expect(vm.arm(0, 1, "b")).toBe(ENOSPC);
+    vm.sleep(1e6);
+    expect(vm.armed("a")).toHaveLength(8);
+    expect(vm.retention.failures).toMatchObject({ total: 1, causedByIdle: 0 });
+    vm.unset(7, 1, "a");
+    vm.arm(0, 1, "b");
+    expect(vm.retention.failures).toMatchObject({ total: 2, causedByIdle: 1 });
+  });
+});
+
 it("disable and close give everything back under every policy", () => {
   for (const retention of ALL) {
     const vm = threeArmed(retention);
