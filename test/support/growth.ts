@@ -1,6 +1,6 @@
 /**
  * QEMU on the host model with a guest kernel's hands, without the guest: a VF grows vector by
- * vector while one of its queues interrupts.
+ * vector while one of its queues interrupts, or several are set up at once as after a migration.
  */
 import { expect } from "vitest";
 import {
@@ -67,7 +67,8 @@ export class Machine {
   readonly #scheduler = new Scheduler(this.#clock);
   readonly #host: HostMachine;
   readonly #vm: VirtualMachine;
-  readonly #fn: VirtualFunction;
+  /** The one under the guest's hands. */
+  #fn: VirtualFunction;
   readonly #taken: Int32Array;
   #loadAt = Number.POSITIVE_INFINITY;
 
@@ -76,7 +77,7 @@ export class Machine {
     const env: MachineEnv = {
       clock: this.#clock,
       scheduler: this.#scheduler,
-      costs: DEFAULT_COSTS,
+      costs: { ...DEFAULT_COSTS, ...scenario.costs },
       tracer: { emit: () => {} },
       random: (name) => Prng.stream(1, name),
     };
@@ -91,10 +92,39 @@ export class Machine {
 
   /** MSI-X is on, the VF's first queue about to interrupt. */
   powerOn(): void {
-    const [vm, fn] = [this.#vm, this.#fn];
-    this.#run(vm.realize());
-    this.#run(vm.configWrite(fn, PCI_COMMAND, 2, MEMORY_AND_MASTER));
-    this.#run(vm.configWrite(fn, MSIX_CAP + 2, 2, 0x8000));
+    this.realize();
+    this.enableMsix();
+  }
+
+  realize(): void {
+    this.#run(this.#vm.realize());
+    for (const fn of this.#vm.functions) {
+      this.#run(this.#vm.configWrite(fn, PCI_COMMAND, 2, MEMORY_AND_MASTER));
+    }
+  }
+
+  enableMsix(): void {
+    this.#run(this.#vm.configWrite(this.#fn, MSIX_CAP + 2, 2, 0x8000));
+  }
+
+  /** From now on it is the `nth` function that is written to. */
+  turnTo(nth: number): void {
+    this.#fn = this.#vm.functions[nth]!;
+  }
+
+  /** The VM goes to another QEMU, which finds its devices as the guest has set them up. */
+  migrate(): void {
+    this.#run(this.#vm.migrate!());
+  }
+
+  /** What QEMU has counted. */
+  counted(name: string): number {
+    return this.#vm.counters()[name] ?? 0;
+  }
+
+  /** System calls so far. */
+  ioctls(name: string): number {
+    return this.#host.report().ioctls[name] ?? 0;
   }
 
   startQueue(): void {
@@ -167,4 +197,44 @@ export function grow(kernel: string, vmmVersion: string, vectors: number, rate: 
   // Nothing is unaccounted for: what went on to the guest, and what the host knows the fate of.
   expect(growth.injected + sum(Object.values(growth.fates))).toBe(growth.raised);
   return growth;
+}
+
+export interface SetUp {
+  /** KVM_SET_GSI_ROUTING. */
+  readonly calls: number;
+  /** Until all devices are as the guest had them. */
+  readonly ns: number;
+}
+
+/**
+ * The end of a migration: QEMU turns MSI-X of each device on with all its vectors live. `perIrqfd`
+ * is what a call costs for each irqfd that is there.
+ */
+export function afterMigration(
+  devices: number,
+  vectors: number,
+  defersRoutes: boolean,
+  perIrqfd: string,
+): SetUp {
+  const names = Array.from({ length: devices }, (_, i) => `vf${i}`);
+  const machine = new Machine(
+    scenarioFromData({
+      name: "set-up",
+      host: { cpus: 16 },
+      devices: names.map((name) => ({ name, model: "ice-vf", msixVectors: vectors })),
+      guests: [{ name: "g", vcpus: 2, devices: names, defersRoutes }],
+      duration: "1s",
+      costs: { kvmRoutingPerIrqfd: perIrqfd },
+    }),
+  );
+  machine.realize();
+  for (let device = 0; device < devices; device++) {
+    machine.turnTo(device);
+    for (let v = 0; v < vectors; v++) machine.unmask(v);
+    machine.enableMsix();
+  }
+  const before = machine.ioctls("KVM_SET_GSI_ROUTING");
+  machine.migrate();
+  const calls = machine.ioctls("KVM_SET_GSI_ROUTING") - before;
+  return { calls, ns: machine.counted("migration_ns") };
 }
