@@ -22,7 +22,8 @@ const deadDrops = (fates: FateSums): number => fates["dropped-guest-dead"] ?? 0;
 
 /**
  * With somebody dead or hostile, each living guest has to get interrupts and lose none to it. One
- * that is off, booting or crashed takes none through nobody's fault but its own.
+ * that is off, booting or crashed takes none through nobody's fault but its own, and one that was
+ * refused vectors for want of room.
  */
 export function checkIsolation({ ledger, guests }: CheckInput): CheckResult {
   const check = "isolation";
@@ -32,9 +33,9 @@ export function checkIsolation({ ledger, guests }: CheckInput): CheckResult {
   if (troubled.length === 0) return { check, ok: true, detail: "no guest died or misbehaved" };
   const neighbours = guests.filter((guest) => !troubled.includes(guest));
   const harmed: string[] = [];
-  for (const { name, running } of neighbours) {
+  for (const { name, running, refused = 0 } of neighbours) {
     const entries = ledger.rows.filter((entry) => entry.guest === name);
-    if (running && starved(entries)) harmed.push(`${name} got no interrupt`);
+    if (running && refused === 0 && starved(entries)) harmed.push(`${name} got no interrupt`);
     const lost = entries.reduce((sum, { fates }) => sum + deadDrops(fates), 0);
     if (lost > 0) harmed.push(`${name} lives and lost ${lost} as if it were dead`);
   }

@@ -1,5 +1,6 @@
 /** Figures of a policy matrix as people read them. */
 import { formatCount, formatNs } from "../base/units.ts";
+import { sortedEntries } from "./natural-order.ts";
 import type { MatrixCell, MatrixFigure, MatrixUnit, PolicyMatrix } from "./policy-matrix.ts";
 
 export function figureText(value: number, unit: MatrixUnit): string {
@@ -32,6 +33,26 @@ export function intervalText(figure: MatrixFigure | null | undefined, unit: Matr
   const { low, high } = figure;
   if (low === undefined || high === undefined || low === high) return mean;
   return `${mean} (${figureText(low, unit)} to ${figureText(high, unit)})`;
+}
+
+/**
+ * Topologies of which an earlier one has every figure, in each policy and VMM, and nothing more or
+ * less to note: a table of them would say nothing. The earlier one by the later.
+ */
+export function foldedTopologies({ topologies, cells }: PolicyMatrix): ReadonlyMap<string, string> {
+  const firsts = new Map<string, string>();
+  const folded = new Map<string, string>();
+  for (const topology of topologies) {
+    const content = JSON.stringify(
+      cells
+        .filter((cell) => cell.topology === topology)
+        .map(({ policy, vmm, figures, note }) => [policy, vmm, sortedEntries(figures), note]),
+    );
+    const first = firsts.get(content);
+    if (first === undefined) firsts.set(content, topology);
+    else folded.set(topology, first);
+  }
+  return folded;
 }
 
 export function cellOf(

@@ -28,6 +28,7 @@ export const MATRIX_SHAPE: Shape = {
         },
       },
     },
+    "?short": NAMES,
     verdict: NAMES,
     limits: NAMES,
     "?sensitivity": {

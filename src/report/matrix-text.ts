@@ -1,7 +1,7 @@
 /** A policy matrix as text, Markdown and CSV. */
 import { csvCell } from "./csv.ts";
 import { markdownTable, markdownText } from "./markdown.ts";
-import { figureText, intervalText, unitText } from "./matrix-figures.ts";
+import { figureText, foldedTopologies, intervalText, unitText } from "./matrix-figures.ts";
 import type { MatrixMetric, PolicyMatrix } from "./policy-matrix.ts";
 import { PLAIN, type Style } from "./style.ts";
 import { tableLines, wrap } from "./table.ts";
@@ -15,11 +15,17 @@ function heading({ title, unit }: MatrixMetric): string {
 
 /** A table for each topology; the verdict comes last, as in a run's report. */
 export function matrixText(matrix: PolicyMatrix, style: Style = PLAIN): string {
-  const { scenario, topologies, metrics, cells, verdict, limits, sensitivity, seeds } = matrix;
+  const { scenario, topologies, metrics, cells, limits, sensitivity, seeds } = matrix;
+  const folded = foldedTopologies(matrix);
   const lines = [style.bold(`${scenario}: retention policies, ${seeds.length} seed(s)`), ""];
   const letters = metrics.map((_, i) => `[${i + 1}]`);
   lines.push(...metrics.map((metric, i) => `  ${letters[i]} ${heading(metric)}`), "");
   for (const topology of topologies) {
+    const like = folded.get(topology);
+    if (like !== undefined) {
+      lines.push(`${style.bold(topology)}: every figure is as on ${like}.`, "");
+      continue;
+    }
     const rows = cells
       .filter((cell) => cell.topology === topology)
       .map(({ vmm, policy, figures }) => [
@@ -41,13 +47,24 @@ export function matrixText(matrix: PolicyMatrix, style: Style = PLAIN): string {
     lines.push(...wrap(`${cost} ${change}: ${then}`, WIDTH).map((line) => `  ${line}`));
   }
   if (flips.length > 0) lines.push("");
-  for (const sentence of verdict) lines.push(...wrap(sentence, WIDTH));
-  for (const limit of limits) lines.push(...wrap(`(${limit})`, WIDTH));
+  lines.push(...bullets("In short", matrix.short ?? [], style));
+  lines.push(...bullets("In detail", matrix.verdict, style));
+  lines.push(...bullets("What this does not say", limits, style));
+  while (lines.at(-1) === "") lines.pop();
   return `${lines.join("\n")}\n`;
 }
 
+function bullets(title: string, sentences: readonly string[], style: Style): string[] {
+  if (sentences.length === 0) return [];
+  const lines = sentences.flatMap((text) =>
+    wrap(text, WIDTH - 4).map((line, i) => `  ${i === 0 ? "-" : " "} ${line}`),
+  );
+  return [style.bold(title), ...lines, ""];
+}
+
 export function matrixMarkdown(matrix: PolicyMatrix): string {
-  const { scenario, topologies, metrics, cells, verdict, limits } = matrix;
+  const { scenario, topologies, metrics, cells, short = [], verdict, limits } = matrix;
+  const folded = foldedTopologies(matrix);
   const head = ["VMM", "policy", ...metrics.map((metric) => markdownText(heading(metric)))];
   const tables = topologies.map((topology) => {
     const rows = cells
@@ -57,15 +74,25 @@ export function matrixMarkdown(matrix: PolicyMatrix): string {
         markdownText(policy),
         ...metrics.map(({ key, unit }) => intervalText(figures[key], unit)),
       ]);
-    return `#### ${markdownText(topology)}\n\n${markdownTable(head, rows)}`;
+    const like = folded.get(topology);
+    const content =
+      like === undefined
+        ? markdownTable(head, rows)
+        : `Every figure is as on ${markdownText(like)}.`;
+    return `#### ${markdownText(topology)}\n\n${content}`;
   });
   const blocks = [
     `### ${markdownText(scenario)}: retention policies`,
-    ...verdict.map(markdownText),
-    limits.map((limit) => `- ${markdownText(limit)}`).join("\n"),
+    markdownList(short),
+    ...(verdict.length === 0 ? [] : ["#### In detail", markdownList(verdict)]),
+    ...(limits.length === 0 ? [] : ["#### What this does not say", markdownList(limits)]),
     ...tables,
   ];
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
+}
+
+function markdownList(sentences: readonly string[]): string {
+  return sentences.map((text) => `- ${markdownText(text)}`).join("\n");
 }
 
 /** A figure a line: `scenario,topology,vmm,policy,figure,unit,mean,low,high`. */

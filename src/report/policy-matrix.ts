@@ -56,7 +56,9 @@ export interface PolicyMatrix {
   readonly seeds: readonly number[];
   readonly metrics: readonly MatrixMetric[];
   readonly cells: readonly MatrixCell[];
-  /** Sentences, the most important first. */
+  /** The answer, in a few sentences. */
+  readonly short?: readonly string[];
+  /** What it rests on: sentences, the most important first. */
   readonly verdict: readonly string[];
   /** What the verdict does not say. */
   readonly limits: readonly string[];

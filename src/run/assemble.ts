@@ -4,6 +4,7 @@ import { runChecks } from "../check/run-checks.ts";
 import { referenceNs } from "../measure/calibration.ts";
 import type { HistogramJson } from "../measure/histogram.ts";
 import { balanceLedger, describeViolation, type LedgerInput } from "../measure/ledger.ts";
+import { refusalsOf } from "../measure/refusals.ts";
 import {
   mergeSamples,
   type StageSamples,
@@ -51,6 +52,7 @@ export function assembleResult(
       ...guest,
       alive: outcome.guests[i]?.dead === null,
       running: outcome.guests[i]?.report?.state === "running",
+      refused: refusalsOf(outcome.guests[i]?.report?.counters ?? {}),
     })),
     poolAfterExit: outcome.poolAfter,
   });

@@ -1,6 +1,6 @@
 /** What the runs of a grid of policies, VMMs and topologies come to, place by place. */
 import type { RunFigures } from "./job.ts";
-import { METRICS } from "./metrics.ts";
+import { METRICS, type Metric } from "./metrics.ts";
 import { type Estimate, estimateOf, type Figure, type Order, orderOf } from "./order.ts";
 
 /** One policy under one VMM on one topology. */
@@ -56,15 +56,15 @@ export class Place {
   }
 
   /** In every figure and seed. */
-  areEqual(a: string, b: string): boolean {
-    return METRICS.every(({ key }) => this.order(key, a, b) === "equal");
+  areEqual(a: string, b: string, metrics: readonly Metric[] = METRICS): boolean {
+    return metrics.every(({ key }) => this.order(key, a, b) === "equal");
   }
 
   /** Policies that are equal in every figure and seed stand together, in the order of the list. */
-  groups(): readonly (readonly string[])[] {
+  groups(metrics: readonly Metric[] = METRICS): readonly (readonly string[])[] {
     const groups: string[][] = [];
     for (const policy of this.policies) {
-      const same = groups.find((group) => this.areEqual(group[0]!, policy));
+      const same = groups.find((group) => this.areEqual(group[0]!, policy, metrics));
       if (same === undefined) groups.push([policy]);
       else same.push(policy);
     }

@@ -6,6 +6,8 @@ import { distinct, listText } from "./words.ts";
 
 /** VMMs that give a masked vector another eventfd, instead of none. */
 const SWAPPING = /^(?:qemu|crosvm)\b/;
+/** No VMM in use takes the eventfd away when a vector is masked. */
+export const HYPOTHETICAL_VMM = "minimal";
 const NOT_RECORDED = /^(?:cloud-hypervisor|crosvm|dpdk)\b/;
 
 /** Sentences. */
@@ -56,7 +58,7 @@ function vmmLimits(vmms: readonly string[]): string[] {
     const are = sources.length === 1 ? "is" : "are";
     limits.push(`${listText(sources)} ${are} modelled from sources, not from recordings.`);
   }
-  if (vmms.includes("minimal")) {
+  if (vmms.includes(HYPOTHETICAL_VMM)) {
     limits.push(
       "minimal is hypothetical: no VMM in use takes the eventfd away when a vector is masked.",
     );

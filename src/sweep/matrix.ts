@@ -8,10 +8,11 @@ import {
   type PolicyMatrix,
 } from "../report/policy-matrix.ts";
 import { type CellRuns, type Place, placesOf } from "./comparison.ts";
+import { inShort } from "./in-short.ts";
 import { limitsOf } from "./limits.ts";
 import { METRICS } from "./metrics.ts";
 import { verdictOf } from "./verdict.ts";
-import { distinct, plural } from "./words.ts";
+import { distinct, listText, placesText, plural, together } from "./words.ts";
 
 export interface MatrixInput {
   readonly scenario: string;
@@ -38,6 +39,7 @@ export function policyMatrix(input: MatrixInput): PolicyMatrix {
     seeds,
     metrics: METRICS.map(({ key, title, unit, better }) => ({ key, title, unit, better })),
     cells: places.flatMap((place) => place.policies.map((policy) => matrixCell(place, policy))),
+    short: inShort(places, seeds.length),
     verdict: verdictOf(places, seeds.length),
     limits: [...limitsOf(scenario, places, input), ...input.moreLimits],
     ...(sensitivity === null ? {} : { sensitivity }),
@@ -77,12 +79,20 @@ function warningsOf({ cells, isInterrupted }: MatrixInput): { text: string; advi
     const text = "it was interrupted: some cells have fewer seeds than others, or none";
     warnings.push({ text, advice: "run it to its end, or with fewer --seeds, VMMs or topologies" });
   }
-  const failed = cells.filter(({ troubles }) => troubles.some((text) => text !== "interrupted"));
-  for (const { policy, vmm, topology, troubles } of failed) {
-    const why = troubles.filter((text) => text !== "interrupted").join("; ");
+  const whyOf = ({ troubles }: CellRuns): string =>
+    troubles.filter((text) => text !== "interrupted").join("; ");
+  const failed = cells.filter((cell) => whyOf(cell) !== "");
+  for (const why of distinct(failed.map(whyOf))) {
+    const alike = failed.filter((cell) => whyOf(cell) === why);
+    const which = together(distinct(alike.map(({ policy }) => policy)), (policy) =>
+      placesText(
+        alike.filter((cell) => cell.policy === policy),
+        cells,
+      ),
+    ).map(({ text, items }) => `${listText(items)} under ${text}`);
     warnings.push({
-      text: `${policy} under ${vmm} on ${topology}: ${why}`,
-      advice: "its figures are of the other seeds, if there are any",
+      text: `${which.join("; ")}: ${why}`,
+      advice: "the figures there are of the other seeds, if there are any",
     });
   }
   if (failed.length > 0) {

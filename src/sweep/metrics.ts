@@ -17,12 +17,12 @@ export interface Metric extends MatrixMetric {
 /** Later than this from the device to its handler is late, unless a user says otherwise. */
 export const LATE_NS = 100_000;
 
-/** What harms others comes first. */
+/** What harms others comes first, then the host's own work and holdings. */
 export const METRICS: readonly Metric[] = [
   {
     key: "failuresCaused",
     title: "allocation failures that idle irqs caused to others",
-    head: ["failures", "caused"],
+    head: ["caused", "by idle"],
     less: "fewer failures caused to others",
     more: "more failures caused to others",
     unit: "count",
@@ -32,7 +32,7 @@ export const METRICS: readonly Metric[] = [
   {
     key: "failures",
     title: "allocation failures, for whatever reason",
-    head: ["failures", "in all"],
+    head: ["failed", "in all"],
     less: "fewer allocation failures in all",
     more: "more allocation failures in all",
     unit: "count",
@@ -40,24 +40,24 @@ export const METRICS: readonly Metric[] = [
     value: ({ retention }) => retention.failures.total,
   },
   {
-    key: "idleIrteSeconds",
-    title: "entries of the table held idle, times seconds",
-    head: ["idle,", "IRTE-s"],
-    less: "less held idle",
-    more: "more held idle",
-    unit: "irte-seconds",
-    better: "less",
-    value: ({ retention }) => retention.totals.idleIrteSeconds,
-  },
-  {
-    key: "peak",
-    title: "irqs held at once, at most",
-    head: ["irqs,", "peak"],
-    less: "a lower peak of irqs",
-    more: "a higher peak of irqs",
+    key: "victims",
+    title: "devices refused irqs, for whatever reason",
+    head: ["devices", "refused"],
+    less: "fewer devices refused irqs",
+    more: "more devices refused irqs",
     unit: "count",
     better: "less",
-    value: ({ pool }) => pool.irqsPeak,
+    value: ({ retention }) => Object.keys(retention.failures.victims).length,
+  },
+  {
+    key: "refusedAgain",
+    title: "requests refused for irqs that the policy had given back",
+    head: ["refused", "again"],
+    less: "fewer irqs given back and not had again",
+    more: "more irqs given back and not had again",
+    unit: "count",
+    better: "less",
+    value: ({ retention }) => retention.totals.refusedAgain,
   },
   {
     key: "lost",
@@ -78,6 +78,26 @@ export const METRICS: readonly Metric[] = [
     unit: "count",
     better: "less",
     value: lateOf,
+  },
+  {
+    key: "idleIrteSeconds",
+    title: "entries of the table held idle, times seconds",
+    head: ["idle,", "IRTE-s"],
+    less: "less held idle",
+    more: "more held idle",
+    unit: "irte-seconds",
+    better: "less",
+    value: ({ retention }) => retention.totals.idleIrteSeconds,
+  },
+  {
+    key: "peak",
+    title: "irqs held at once, at most",
+    head: ["irqs,", "peak"],
+    less: "a lower peak of irqs",
+    more: "a higher peak of irqs",
+    unit: "count",
+    better: "less",
+    value: ({ pool }) => pool.irqsPeak,
   },
   {
     key: "rearmP50",

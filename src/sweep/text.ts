@@ -1,4 +1,5 @@
 /** A comparison of policies as a page of text: a table a topology, then what it says. */
+import { foldedTopologies } from "../report/matrix-figures.ts";
 import type { PolicyMatrix } from "../report/policy-matrix.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { tableLines, wrap } from "../report/table.ts";
@@ -15,14 +16,25 @@ export interface ComparisonText {
   readonly about: Readonly<Record<string, string>>;
 }
 
-/** Columns of a page where all figures stand in one table. */
-const WIDE = 132;
+type Blocks = readonly (readonly Metric[])[];
 
-/** Figures in tables side by side or, on a narrow page, below each other. */
-function blocks(width: number): (readonly Metric[])[] {
-  if (width >= WIDE) return [METRICS];
-  const isWork = ({ key }: Metric): boolean => /^(?:rearm|alloc|frees|iec)/.test(key);
-  return [METRICS.filter((metric) => !isWork(metric)), METRICS.filter(isWork)];
+const HELD = /^(?:idle|peak|alloc|frees)/;
+const WORK = /^(?:rearm|iec)/;
+
+/** Figures side by side in one table or, on a narrow page, in several below each other. */
+function blocksFor(places: readonly Place[], width: number): Blocks {
+  const only = (of: (key: string) => boolean): Metric[] => METRICS.filter(({ key }) => of(key));
+  const harm = only((key) => !HELD.test(key) && !WORK.test(key));
+  const layouts: readonly Blocks[] = [
+    [METRICS],
+    [harm, only((key) => HELD.test(key) || WORK.test(key))],
+    [harm, only((key) => HELD.test(key)), only((key) => WORK.test(key))],
+  ];
+  const fits = (blocks: Blocks): boolean =>
+    blocks.every((metrics) =>
+      topologyTable(places, metrics).every(({ length }) => length <= width),
+    );
+  return layouts.find(fits) ?? layouts.at(-1)!;
 }
 
 export function comparisonPage(
@@ -31,20 +43,39 @@ export function comparisonPage(
   style: Style = PLAIN,
 ): string {
   const places = placesOf(cells);
+  const blocks = blocksFor(places, width);
+  const folded = foldedTopologies(matrix);
   const lines: string[] = [];
   for (const topology of matrix.topologies) {
+    const like = folded.get(topology);
+    const same = like === undefined ? [] : [`Every figure is as on ${like}.`];
+    lines.push(...titleLines(topology, [about[topology] ?? "", ...same], width, style));
+    if (like !== undefined) {
+      lines.push("");
+      continue;
+    }
     const here = places.filter((place) => place.topology === topology);
-    const title = style.bold(topology);
-    lines.push(`${title}: ${about[topology] ?? ""}`);
-    for (const metrics of blocks(width)) lines.push(...topologyTable(here, metrics), "");
+    for (const metrics of blocks) lines.push(...topologyTable(here, metrics), "");
   }
   lines.push(...legend(matrix, width), "");
-  lines.push(...section("Verdict", matrix.verdict, width, style));
+  lines.push(...section("In short", matrix.short ?? [], width, style));
+  lines.push(...section("In detail", matrix.verdict, width, style));
   lines.push(...sensitivityLines(matrix, width, style));
   lines.push(...section("What this does not say", matrix.limits, width, style));
   lines.push(...warningLines(matrix, width, style));
   while (lines.at(-1) === "") lines.pop();
   return `${lines.join("\n")}\n`;
+}
+
+/** `vtd: what it is.`, in as many lines as it takes. */
+function titleLines(
+  name: string,
+  sentences: readonly string[],
+  width: number,
+  style: Style,
+): string[] {
+  const [first = "", ...others] = wrap(`${name}: ${sentences.join(". ")}`, width - 2);
+  return [style.bold(name) + first.slice(name.length), ...others.map((line) => `  ${line}`)];
 }
 
 function topologyTable(places: readonly Place[], metrics: readonly Metric[]): string[] {
@@ -53,9 +84,9 @@ function topologyTable(places: readonly Place[], metrics: readonly Metric[]): st
   return tableLines([...heads, ...rows], { left: [0, 1] });
 }
 
-/** A row for each group of equal policies; the others of the group stand below its first. */
+/** A row for each group of policies that are equal in these figures; the others below its first. */
 function placeRows(place: Place, metrics: readonly Metric[]): string[][] {
-  const groups = place.groups();
+  const groups = place.groups(metrics);
   return groups.flatMap((group, i) => {
     const [first, ...equals] = group as [string, ...string[]];
     const name = i === 0 ? place.vmm : "";
@@ -80,9 +111,12 @@ function legend({ seeds, policies }: PolicyMatrix, width: number): string[] {
   const several = `means over ${n} seeds, ~ half of the 95 % interval where seeds differ`;
   const words =
     `${n === 1 ? "one seed" : several}; * nothing is better (where not all are alike); ` +
-    `= the same as the one above in every figure and seed; re-arm in us; ` +
+    `= as the one above, in every figure of the table and seed; re-arm in us; ` +
     `differences below ${100 * ALIKE} % do not count` +
-    (policies.length > 1 ? `; failures caused: by idle irqs of others` : "");
+    (policies.length > 1
+      ? `; caused by idle: requests that others' idle irqs made fail; refused again: of what the ` +
+        `policy had given back`
+      : "");
   return wrap(words, width - 2).map((line) => `  ${line}`);
 }
 

@@ -3,9 +3,10 @@
  * of ids, or none. Each is a set of overrides of a scenario's host and devices.
  *
  * Those with a small table differ only in how it is shared: each leaves the same number of entries
- * to devices, that which VT-d's leaves of the scenario's `host.irtes` once the host itself has taken
- * its own. A bridge's table has none of the host's (its IO-APIC and ports have other requester
- * IDs), an ITS fewer, so that tables of equal size would not be equally tight.
+ * to devices, which is what VT-d's leaves of the scenario's `host.irtes` once the host has its own.
+ * A bridge's table has none of the host's (its IO-APIC and ports have other requester IDs), an ITS
+ * fewer, so that tables of equal size would not be equally tight. INTx lines count still: an open
+ * one takes an entry of VT-d's table, none of a bridge's.
  */
 import { UsageError } from "../base/errors.ts";
 import { formatCount } from "../base/units.ts";

@@ -1,7 +1,7 @@
 /** What a comparison of policies says, in plain words: everything from its numbers. */
 import { median } from "../measure/statistics.ts";
 import type { Place } from "./comparison.ts";
-import { CAUSED, evenHarm, FAILED, harmSentence, hasHarm, isEvenHarm } from "./harm.ts";
+import { evenHarm, harmSentences, hasHarm, isAnybodyRefused, isEvenHarm, TOLD } from "./harm.ts";
 import { METRICS, type Metric } from "./metrics.ts";
 import type { Order } from "./order.ts";
 import { distinct, listText, placesText, plural } from "./words.ts";
@@ -12,12 +12,16 @@ export function verdictOf(all: readonly Place[], seeds: number): string[] {
   if (places.length === 0) return ["There are too few runs to say anything."];
   return [
     headline(places, seeds),
-    ...harmHeadline(places),
     ...noEffect(places),
     ...equalities(places),
-    ...harmless(places),
-    ...places.filter((place) => hasHarm(place) && !isEvenHarm(place)).map(harmSentence),
-    ...evenHarm(places.filter((place) => hasHarm(place) && isEvenHarm(place))),
+    ...harmSentences(
+      places.filter((place) => isAnybodyRefused(place) && !isEvenHarm(place)),
+      places,
+    ),
+    ...evenHarm(
+      places.filter((place) => hasHarm(place) && isEvenHarm(place)),
+      places,
+    ),
     ...againstFirst(places, seeds),
   ];
 }
@@ -42,36 +46,6 @@ function headline(places: readonly Place[], seeds: number): string {
   return (
     `Policies differ in ${others.length} of ${total} of VMM and topology: under ${where}. ` +
     `In the other ${equal.length} all are equal in every figure ${inEvery}.`
-  );
-}
-
-/** Where they differ in what others feel, and not only in the host's own work. */
-function harmHeadline(places: readonly Place[]): string[] {
-  const harms: readonly [string, string][] = [
-    [CAUSED, "allocations of others that idle irqs made fail"],
-    [FAILED, "how many allocations fail in all"],
-    ["lost", "how many interrupts are lost"],
-  ];
-  const found = harms.map(([metric, words]): [string, Place[]] => [
-    words,
-    places.filter((place) => differs(place, metric)),
-  ]);
-  const none = found.filter(([, where]) => where.length === 0).map(([words]) => words);
-  const some = found.filter(([, where]) => where.length > 0);
-  if (places.every(allEqual)) return [];
-  return [
-    ...some.map(([words, where]) => `They differ in ${words} under ${placesText(where, places)}.`),
-    ...(none.length === 0 ? [] : [`Nowhere do they differ in ${listText(none)}.`]),
-  ];
-}
-
-/** Some two policies can be told apart by a figure. */
-function differs(place: Place, metric: string): boolean {
-  return place.policies.some((a, i) =>
-    place.policies.slice(i + 1).some((b) => {
-      const order = place.order(metric, a, b);
-      return order === "less" || order === "more";
-    }),
   );
 }
 
@@ -115,31 +89,25 @@ function equalities(places: readonly Place[]): string[] {
       byGroup.set(name, [...(byGroup.get(name) ?? []), place]);
     }
   }
-  return [...byGroup].map(
-    ([name, where]) => `Equal, in every figure: ${name} under ${placesText(where, places)}.`,
-  );
+  if (byGroup.size === 0) return [];
+  const parts = [...byGroup].map(([name, where]) => `${name} under ${placesText(where, places)}`);
+  return [`Equal, in every figure: ${parts.join("; ")}.`];
 }
 
-function harmless(places: readonly Place[]): string[] {
-  const topologies = distinct(places.map(({ topology }) => topology));
-  const safe = topologies.filter(
-    (name) => !places.some((place) => place.topology === name && hasHarm(place)),
-  );
-  if (safe.length === 0) return [];
-  return [
-    `On ${listText(safe)} no idle irq of anybody made an allocation of another fail, under any ` +
-      "policy and VMM.",
-  ];
-}
+/** Figures that sentences on harm have not told, place by place. */
+const OF_HOST = METRICS.filter(({ key }) => !TOLD.includes(key));
 
-/** Each other policy against the first: in which figures it is worse, better, not to be told. */
+/**
+ * Each other policy against the first in all other figures: where it is worse, better, not to be
+ * told.
+ */
 function againstFirst(places: readonly Place[], seeds: number): string[] {
   const [first, ...others] = places[0]!.policies;
   if (first === undefined) return [];
   return others.map((policy) => {
     const where = places.filter((place) => !place.areEqual(policy, first));
     if (where.length === 0) return `${policy} is nowhere different from ${first}.`;
-    const found = METRICS.map((metric) => contrastOf(where, metric, policy, first));
+    const found = OF_HOST.map((metric) => contrastOf(where, metric, policy, first));
     const better = found.filter(({ less }) => less.length > 0).map(lessText);
     const worse = found.filter(({ more }) => more.length > 0).map(moreText);
     const unclear = found.filter((contrast) => contrast.unclear > 0).map(unclearText);
@@ -151,7 +119,8 @@ function againstFirst(places: readonly Place[], seeds: number): string[] {
         : [`not distinguishable at ${plural(seeds, "seed")}: ${unclear.join(", ")}`]),
     ];
     const combinations = plural(where.length, "combination");
-    return `${policy} differs from ${first} in ${combinations}; ${parts.join("; ")}.`;
+    const difference = `${policy} differs from ${first} in ${combinations}`;
+    return `${difference}; apart from refusals, ${parts.join("; ")}.`;
   });
 }
 

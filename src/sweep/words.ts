@@ -74,6 +74,17 @@ export function placesText(places: readonly PlaceName[], all: readonly PlaceName
   return [...groups.values()].map(part).join("; ");
 }
 
+/** Items of which the same is said. */
+export function together(
+  items: readonly string[],
+  say: (item: string) => string,
+): { readonly text: string; readonly items: readonly string[] }[] {
+  return distinct(items.map(say)).map((text) => ({
+    text,
+    items: items.filter((item) => say(item) === text),
+  }));
+}
+
 export function distinct(items: readonly string[]): string[] {
   return [...new Set(items)];
 }

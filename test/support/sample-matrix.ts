@@ -44,6 +44,7 @@ export const MATRIX: PolicyMatrix = {
     { key: "rearm", title: "re-arm latency p99", unit: "ns", better: "less" },
   ],
   cells: cells(),
+  short: ["Only minimal is harmed by cache."],
   verdict: ["Under qemu the policies do not differ.", "Only minimal makes them differ."],
   limits: ["Costs are a model's."],
   sensitivity: [

@@ -1,5 +1,5 @@
 /** A comparison of retention policies as a page: verdict, heat maps, figures, sensitivity. */
-import { intervalText, unitText } from "../matrix-figures.ts";
+import { foldedTopologies, intervalText, unitText } from "../matrix-figures.ts";
 import { sortedEntries } from "../natural-order.ts";
 import { HEATS, heatMap } from "../plot/heat-map.ts";
 import type { MatrixMetric, PolicyMatrix } from "../policy-matrix.ts";
@@ -15,14 +15,20 @@ function sentences(items: readonly string[]): Markup {
   return html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 }
 
-function summarySection({ verdict, limits, warnings }: PolicyMatrix): Section {
-  const [first = "There is no verdict.", ...others] = verdict;
-  const body = html`<div class="verdict warn"><strong>${first}</strong>${others.map(
-    (sentence) => html`<p>${sentence}</p>`,
-  )}</div>
-${limits.length === 0 ? null : html`<h3>What this does not say</h3>${sentences(limits)}`}
+/** The answer; a matrix of an older version has only what it rests on. */
+function summarySection({ short, verdict, warnings }: PolicyMatrix): Section {
+  const answer = short === undefined || short.length === 0 ? verdict.slice(0, 1) : short;
+  const body = html`<div class="verdict warn">${
+    answer.length === 0 ? html`<p>There is no verdict.</p>` : sentences(answer)
+  }</div>
 ${warningList(warnings ?? [])}`;
-  return { id: "summary", title: "Summary", body };
+  return { id: "summary", title: "In short", body };
+}
+
+function detailSection({ verdict, limits }: PolicyMatrix): Section {
+  const body = html`${sentences(verdict)}
+${limits.length === 0 ? null : html`<h3>What this does not say</h3>${sentences(limits)}`}`;
+  return { id: "detail", title: "In detail", body };
 }
 
 function heatSection(matrix: PolicyMatrix): Section {
@@ -51,7 +57,12 @@ function figureSection(matrix: PolicyMatrix): Section {
     "policy",
     ...metrics.map(({ title, unit }) => `${title}${unitText(unit) && `, ${unitText(unit)}`}`),
   ];
+  const folded = foldedTopologies(matrix);
   const tables = topologies.map((topology) => {
+    const like = folded.get(topology);
+    if (like !== undefined) {
+      return html`<h3>${topology}</h3><p>Every figure is as on ${like}.</p>`;
+    }
     const rows = cells
       .filter((cell) => cell.topology === topology)
       .map(({ vmm, policy, figures, note }): Row => {
@@ -90,6 +101,7 @@ export function matrixPage(matrix: PolicyMatrix): string {
   const sections = [
     summarySection(matrix),
     heatSection(matrix),
+    detailSection(matrix),
     figureSection(matrix),
     sensitivitySection(matrix),
     provenanceSection(matrix),

@@ -129,6 +129,12 @@ describe("isolation", () => {
     expect(finding("isolation", { guests, ledger }).ok).toBe(false);
   });
 
+  test("holds for a neighbour whose vectors the host refused: it starves for want of them", () => {
+    const ledger = ledgerOf([entry("g2", 9, { "pending-host": 1, "coalesced-pba": 8 })]);
+    const guests = [guestOf("g1", false), { ...guestOf("g2"), refused: 2 }];
+    expect(finding("isolation", { guests, ledger }).ok).toBe(true);
+  });
+
   test("holds for a neighbour that had crashed by itself", () => {
     const ledger = ledgerOf([entry("g2", 9, { "pending-guest": 1, "coalesced-irr": 8 })]);
     const guests = [guestOf("g1", false), { ...guestOf("g2"), running: false }];

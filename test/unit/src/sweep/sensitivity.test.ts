@@ -81,8 +81,8 @@ it("runs the grid with each cost halved and doubled, and tells what flips", asyn
     ["syscall", "doubled", false],
   ]);
   expect(rows[0]!.verdict).toBe(
-    "1 of 11 orders change: re-arm latency, p50, under minimal on vtd: bounded against cache was " +
+    "1 of 13 orders change: re-arm latency, p50, under minimal on vtd: bounded against cache was " +
       "more, is less",
   );
-  expect(rows[1]!.verdict).toBe("all 11 orders stand");
+  expect(rows[1]!.verdict).toBe("all 13 orders stand");
 });

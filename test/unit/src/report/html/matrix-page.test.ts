@@ -9,12 +9,14 @@ import { MATRIX } from "../../../../support/sample-matrix.ts";
 describe("the page of a policy matrix", () => {
   const { document } = parseHTML(matrixPage(MATRIX));
 
-  it("has verdict and limits first, then maps, figures, sensitivity, provenance", () => {
+  it("has the answer first, then maps, what it rests on, figures, sensitivity, provenance", () => {
     const ids = [...document.querySelectorAll("section")].map(({ id }) => id);
-    expect(ids).toEqual(["summary", "matrix", "figures", "sensitivity", "provenance"]);
+    expect(ids).toEqual(["summary", "matrix", "detail", "figures", "sensitivity", "provenance"]);
     const summary = document.querySelector("#summary")!.textContent;
-    expect(summary).toContain("Under qemu the policies do not differ.");
-    expect(summary).toContain("What this does not say");
+    expect(summary).toContain("Only minimal is harmed by cache.");
+    const detail = document.querySelector("#detail")!.textContent;
+    expect(detail).toContain("Under qemu the policies do not differ.");
+    expect(detail).toContain("What this does not say");
     expect(summary).toContain("\u2192 give more: --seeds 20");
   });
 
