@@ -13,6 +13,8 @@ export interface CycleOptions {
   readonly durationNs: number;
   readonly rate: number;
   readonly wait: string;
+  /** Guests that lose their thread; at most all but one. */
+  readonly kills: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -29,21 +31,20 @@ export interface Cycle {
   readonly interrupted: boolean;
 }
 
-/** One guest in so many loses its thread. */
-const GUESTS_PER_KILL = 8;
 /** A run that nothing ended early may miss its end by this much. */
 const EARLY = 0.95;
 
-export function soakScenario(options: Omit<CycleOptions, "signal" | "onProgress">): Scenario {
+export function soakScenario(
+  options: Pick<CycleOptions, "seed" | "guests" | "durationNs" | "rate" | "wait">,
+): Scenario {
   const { seed, guests, durationNs, rate, wait } = options;
   const document = stressDocument({ seed, guests, duration: durationNs, rate, chaos: CHAOS });
   return scenarioFromData({ ...document, run: { wait, limit: "24h" } }, { engine: "threads" });
 }
 
 /** Who loses its thread, and when (share of the run); the same for the same seed. */
-function victimsOf({ seed, guests }: CycleOptions): { guest: number; at: number }[] {
+function victimsOf({ seed, guests, kills }: CycleOptions): { guest: number; at: number }[] {
   const random = Prng.stream(seed, "soak:kills");
-  const kills = Math.max(1, Math.floor(guests / GUESTS_PER_KILL));
   const victims = new Map<number, number>();
   // The last guest is spared, so that a run never ends for lack of guests alone.
   const most = Math.min(kills, guests - 1);

@@ -1,9 +1,11 @@
 /**
  * `npm run soak:threads -- --minutes 10`: runs with chaos, one after the other, for so long.
+ * `npm run soak:threads -- --kills 1000`: until so many guests' threads were killed.
  *
  *   --minutes 10      how long        --guests 16      of each run (at most 64)
  *   --cycle 10s       of each run     --rate 2k/s      interrupts of each device
  *   --wait adaptive   spin, park      --seed 1         of the first run, the next has the next
+ *   --each 2          killed in each run; default: one guest in 8
  *   --growth 2        MiB a minute    --json FILE      the result (default: stdout)
  *
  * Exit code 0 if all is well, 1 if memory or threads grow, 3 if the model broke a rule, 130 if
@@ -23,6 +25,10 @@ const SCHEMA = "vfio-cosim/soak/1";
 const MIB = 2 ** 20;
 const MINUTE_NS = 60e9;
 const GUESTS_MAX = 64;
+/** One guest in so many loses its thread, if nobody says how many. */
+const GUESTS_PER_KILL = 8;
+const KILLS_MAX = 1e6;
+const MINUTES_MAX = 60 * 24 * 7;
 /** Time in which ended threads give their memory back. */
 const PAUSE_MS = 200;
 /** Threads of the process beyond those after the first run: Node starts some of its own late. */
@@ -31,7 +37,9 @@ const THREADS_MORE = 4;
 function options() {
   const { values } = parseArgs({
     options: {
-      minutes: { type: "string", default: "10" },
+      minutes: { type: "string" },
+      kills: { type: "string" },
+      each: { type: "string" },
       guests: { type: "string", default: "16" },
       cycle: { type: "string", default: "10s" },
       rate: { type: "string", default: "2k/s" },
@@ -41,17 +49,26 @@ function options() {
       json: { type: "string" },
     },
   });
-  const number = (flag: "minutes" | "guests" | "seed" | "growth", most: number): number => {
-    const value = Number(values[flag]);
-    if (values[flag] !== "" && value >= 0 && value <= most) return value;
-    throw new UsageError(`--${flag} ${values[flag]}: not a number up to ${most}`);
+  const number = (flag: keyof typeof values, most: number, otherwise = Number.NaN): number => {
+    const text = values[flag];
+    const value = text === undefined ? otherwise : Number(text);
+    if (text !== "" && value >= 0 && value <= most) return value;
+    throw new UsageError(`--${flag} ${text}: not a number up to ${most}`);
   };
   const guests = number("guests", GUESTS_MAX);
   if (!Number.isInteger(guests) || guests < 2) {
     throw new UsageError(`--guests ${values.guests}: not a whole number from 2 on`);
   }
+  const each = number("each", guests - 1, Math.max(1, Math.floor(guests / GUESTS_PER_KILL)));
+  const kills = number("kills", KILLS_MAX, 0);
+  if (!Number.isInteger(each) || (kills > 0 && each === 0)) {
+    throw new UsageError(`--each ${values.each}: not a whole number of guests`);
+  }
   return {
-    minutes: number("minutes", 60 * 24 * 7),
+    // Whichever is given; both: what is reached first.
+    minutes: number("minutes", MINUTES_MAX, kills > 0 ? MINUTES_MAX : 10),
+    kills: kills > 0 ? kills : Number.POSITIVE_INFINITY,
+    each,
     guests,
     durationNs: parseDurationNs(values.cycle),
     rate: parseRatePerSecond(values.rate),
@@ -101,10 +118,8 @@ class Soak {
     };
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
-    const { minutes, seed } = this.#options;
-    for (let run = 0; this.#minute < minutes && !this.#abort.signal.aborted; run++) {
-      await this.#cycle(seed + run);
-    }
+    const { seed } = this.#options;
+    for (let run = 0; !this.#done(); run++) await this.#cycle(seed + run);
     const report = this.#report();
     const text = canonicalJson(report);
     if (this.#options.json === undefined) process.stdout.write(text);
@@ -113,8 +128,14 @@ class Soak {
     return exitCode(report);
   }
 
+  #done(): boolean {
+    const { minutes, kills } = this.#options;
+    const enough = this.#minute >= minutes || this.#sums().killed >= kills;
+    return enough || this.#abort.signal.aborted;
+  }
+
   async #cycle(seed: number): Promise<void> {
-    const { guests, rate, wait, minutes } = this.#options;
+    const { guests, rate, wait, minutes, each } = this.#options;
     const leftNs = Math.max(1e9, (minutes - this.#minute) * MINUTE_NS);
     const durationNs = Math.round(Math.min(this.#options.durationNs, leftNs) / 1e6) * 1e6;
     const cycle = await runCycle({
@@ -123,6 +144,7 @@ class Soak {
       durationNs,
       rate,
       wait,
+      kills: each,
       signal: this.#abort.signal,
       onProgress: (progress) => this.#look(progress),
     });
