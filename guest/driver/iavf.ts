@@ -41,7 +41,7 @@ export class IavfDriver implements GuestDriver, NetworkActions {
   readonly vectors: DriverVectors;
   readonly network: NetworkActions = this;
   readonly rdma: LateQueues = {
-    enable: () => this.#rdmaUp(),
+    enable: (vectors) => this.#rdmaUp(vectors),
     disable: () => this.#rdmaDown(),
   };
   state: DriverState = "unbound";
@@ -57,6 +57,8 @@ export class IavfDriver implements GuestDriver, NetworkActions {
   #rdmaVectors = 0;
   /** What was on when the system went to sleep, or the function was reset. */
   #before = { link: false, rdma: false };
+  /** Vectors that RDMA was to have, and may have got fewer of; 0: as the queues are. */
+  #rdmaWanted = 0;
 
   constructor(kernel: GuestKernel, fn: VirtualFunction) {
     this.device = fn.spec.name;
@@ -148,13 +150,15 @@ export class IavfDriver implements GuestDriver, NetworkActions {
 
   /**
    * An RDMA driver binds to the auxiliary device: a vector for asynchronous events, and one for
-   * each completion queue.
+   * each completion queue, `wanted` together; 0: as many of those as the network has queues.
    */
-  *#rdmaUp(): Process<number> {
+  *#rdmaUp(wanted: number): Process<number> {
     if (this.state !== "bound") return 0;
     if (this.#rdmaVectors > 0) return -EBUSY;
+    this.#rdmaWanted = wanted;
     const first = this.vectors.count;
-    for (let n = 0; n < 1 + this.#queues; n++) {
+    const most = wanted === 0 ? 1 + this.#queues : wanted;
+    for (let n = 0; n < most; n++) {
       const vector = yield* this.vectors.allocLate();
       // The table is full: with two vectors it can work, events and one completion queue.
       if (vector < 0 && n >= 2) break;
@@ -207,7 +211,7 @@ export class IavfDriver implements GuestDriver, NetworkActions {
   *#goOn(): Process<number> {
     const failed = this.#before.link ? yield* this.open() : 0;
     if (failed < 0 || !this.#before.rdma) return failed;
-    return yield* this.#rdmaUp();
+    return yield* this.#rdmaUp(this.#rdmaWanted);
   }
 
   *#freeScheme(): Process {

@@ -35,7 +35,7 @@ export interface GuestDriver {
   readonly network: NetworkActions | null;
   /** Work queues of an accelerator, which an administrator enables one by one. */
   readonly workQueues?: LateQueues;
-  /** The RDMA driver on top of a network function; its queue is 0. */
+  /** The RDMA driver on top of a network function: how many vectors it takes, 0 for its default. */
   readonly rdma?: LateQueues;
   /** Finds the device and sets it up: 0, or a negative errno: then the device is left alone. */
   probe(): Process<number>;

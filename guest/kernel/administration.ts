@@ -46,7 +46,7 @@ function* deviceAction(driver: GuestDriver, entry: Omit<TimelineEntry, "at">): P
       return yield* switchQueue(driver.workQueues, entry.queue ?? 0, entry.do === "wq-enable");
     case "rdma-up":
     case "rdma-down":
-      return yield* switchQueue(driver.rdma, 0, entry.do === "rdma-up");
+      return yield* switchQueue(driver.rdma, entry.vectors ?? 0, entry.do === "rdma-up");
     default:
       return yield* networkAction(driver.network, entry);
   }

@@ -222,6 +222,16 @@ const timelineEntry = z.strictObject({
     .max(8)
     .optional()
     .meta({ description: "Of `ethtool-l`: queues of each nic." }),
+  vectors: z
+    .int()
+    .min(2)
+    .max(2048)
+    .optional()
+    .meta({
+      description:
+        "Of `rdma-up`: MSI-X vectors that RDMA takes, one by one, as far as the table has them; " +
+        "default one for each queue, and one for events.",
+    }),
   queue: z
     .int()
     .min(0)

@@ -30,7 +30,7 @@ export function expandTimeline(
     const at = [...path, i];
     checkArguments(entry, at, context);
     for (const time of times(entry, at, endsAt, context)) {
-      const { to, cpu, channels, vector, cpus, queue, for: lasts, slots } = entry;
+      const { to, cpu, channels, vectors, vector, cpus, queue, for: lasts, slots } = entry;
       all.push({
         entry: {
           at: time,
@@ -38,6 +38,7 @@ export function expandTimeline(
           ...(to && { to }),
           ...(cpu !== undefined && { cpu }),
           ...(channels !== undefined && { channels }),
+          ...(vectors !== undefined && { vectors }),
           ...(vector !== undefined && { vector }),
           ...(cpus && { cpus }),
           ...(queue !== undefined && { queue }),
@@ -243,6 +244,9 @@ function checkDeviceArguments(entry: Entry, path: Path, context: TimelineContext
     if (actions.includes(entry.do) && entry[key] === undefined) {
       report({ path, message: `${entry.do} needs ${key}:`, hint });
     }
+  }
+  if (entry.vectors !== undefined && entry.do !== "rdma-up") {
+    report({ path: [...path, "vectors"], atKey: true, message: `${entry.do} takes no vectors:` });
   }
   const models = MODELS_OF[entry.do];
   if (models !== undefined && !devices.some(({ model }) => models.includes(model))) {

@@ -251,6 +251,8 @@ export interface TimelineEntry {
   readonly cpu?: number;
   /** `ethtool-l`: queues of each network function. */
   readonly channels?: number;
+  /** `rdma-up`: how many it takes, as far as the table has them. */
+  readonly vectors?: number;
   /** `set-affinity`: which vector of each device, and the vCPUs it may go to. */
   readonly vector?: number;
   readonly cpus?: readonly number[];

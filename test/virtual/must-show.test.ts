@@ -12,6 +12,7 @@ import { describe, expect, it } from "vitest";
 import { lostOf } from "../../src/scenario/fate-sums.ts";
 import type { DeviceSpec } from "../../src/scenario/types.ts";
 import { afterMigration, grow } from "../support/growth.ts";
+import { failed, runLibrary, suite } from "../support/library.ts";
 import { TestVm } from "../unit/host/vfio/machine.ts";
 
 const MSIX = 2;
@@ -52,6 +53,34 @@ describe("a dynamic MSI-X that grows", () => {
     expect([injected, raised > n / 2]).toEqual([raised, true]);
   });
 });
+
+const DYNAMIC = ["host.kernel=linux-6.12", "guests.g.vmmVersion=10.0"];
+
+/** The same with a guest: as a user sees it. */
+suite(
+  "vector-growth",
+  [
+    {
+      cause: "with vectors that are added one by one",
+      set: DYNAMIC,
+      fails: ["allocations == 2145", "lost > 0"],
+    },
+  ],
+  {
+    more: () => {
+      it.each([
+        [257, [], 33_153],
+        [2_048, DYNAMIC, 2_048],
+      ] as const)("%i vectors, with %j, are %i allocations", async (vectors, set, expected) => {
+        const size = `devices.0.msixVectors=${vectors}`;
+        const result = await runLibrary("vector-growth", [size, ...set]);
+        expect(result.retention.totals.allocations).toBe(expected);
+        expect(failed(result).includes("lost > 0")).toBe(set.length > 0);
+        expect(result.pool.irqsPeak).toBe(vectors);
+      });
+    },
+  },
+);
 
 /** A process with `count` devices of 2,048 vectors, all open. */
 function bigDevices(count: number, host: object, more: Partial<DeviceSpec> = {}) {

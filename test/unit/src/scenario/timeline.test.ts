@@ -72,6 +72,9 @@ describe("work queues and RDMA", () => {
     expect(refusal({ at: "5ms", do: "wq-enable", queue: 1 })).toContain("the guest has no idxd");
     expect(refusal({ at: "5ms", do: "rdma-up" })).toContain("give it a device of model ice-vf");
     expect(on("ice-vf", { at: "5ms", do: "rdma-down" })[1]!.do).toBe("rdma-down");
+    expect(on("ice-vf", { at: "5ms", do: "rdma-up", vectors: 9 })[1]!.vectors).toBe(9);
+    expect(() => on("ice-vf", { at: "5ms", do: "rdma-up", vectors: 1 })).toThrow("vectors");
+    expect(refusal({ at: "5ms", do: "reset", vectors: 9 })).toContain("reset takes no vectors:");
     expect(on("ice-vf", { at: "5ms", do: "ethtool-l", channels: 2 })[1]!.channels).toBe(2);
   });
 
