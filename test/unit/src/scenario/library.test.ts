@@ -52,6 +52,7 @@ describe("the library", () => {
       "short-msi",
       "silent-loss",
       "stress-64",
+      "vector-growth",
       "whole-table",
     ]);
   });
