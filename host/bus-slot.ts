@@ -19,6 +19,7 @@ export class BusSlot implements IrqClient, InterruptSink {
   readonly line: number;
   irqState?: ClientIrqs;
   intxInService = false;
+  owner?: string;
   readonly #pool: IrqPool;
   /** MSI-X vectors that somebody wanted to hear and could not. */
   readonly #refused = new Set<number>();

@@ -113,6 +113,7 @@ class Host implements HostMachine {
     const { raised, injected } = storage;
     const devices = plan.devices.map(({ name }) => this.#device(name));
     for (const [i, { slot }] of devices.entries()) {
+      slot.owner = plan.spec.name;
       slot.physical.meter = new DeviceMeter(plan.rows[i]!, storage);
       const { base, count } = plan.doorbells[i]!;
       // Software may reach a register whose doorbell the process was not given.

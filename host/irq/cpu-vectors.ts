@@ -1,5 +1,5 @@
 /** CPU vectors as irq domains take them: from any CPU, and with words when there is none. */
-import { CPU_VECTORS, type Holder, type Shortages } from "./shortage.ts";
+import { CPU_VECTORS, type Holder, mostByOwner, type Shortages } from "./shortage.ts";
 import type { VectorMatrix } from "./vector-matrix.ts";
 
 export interface CpuVectorHolder extends Holder {
@@ -47,6 +47,10 @@ export class CpuVectors {
       for: asking.name,
       most,
       mostEntries,
+      mostOwner: mostByOwner(
+        [...this.#holders].map((holder) => [holder, holder.vectorsHeld()] as const),
+        mostEntries,
+      ),
     });
   }
 }

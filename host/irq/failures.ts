@@ -74,7 +74,7 @@ export class AllocationFailures {
       victim.causedByIdle++;
       this.#holders.set(view.idlest!, (this.#holders.get(view.idlest!) ?? 0) + 1);
     }
-    const { table, size, used, most, mostEntries } = shortage;
+    const { table, size, used, most, mostEntries, mostOwner } = shortage;
     const mostIdle = Math.max(0, mostEntries - most.armed());
     const { idle, idlest, idlestIdle } = view;
     this.#shown.push({
@@ -89,6 +89,7 @@ export class AllocationFailures {
       most: most.name,
       mostEntries,
       mostIdle,
+      ...(mostOwner && { mostOwner: mostOwner.name, mostOwnerEntries: mostOwner.entries }),
       idle,
       idlest,
       idlestIdle,

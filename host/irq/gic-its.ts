@@ -11,7 +11,13 @@ import type { Tracer } from "../../src/trace/trace.ts";
 import type { ClientIrqs } from "./irq-desc.ts";
 import { LpiRanges } from "./lpi-ranges.ts";
 import { roundUpPowerOfTwo } from "./msi-parent.ts";
-import { BOOT_HOLDER, type Holder, type Shortage, type Shortages } from "./shortage.ts";
+import {
+  BOOT_HOLDER,
+  type Holder,
+  mostByOwner,
+  type Shortage,
+  type Shortages,
+} from "./shortage.ts";
 
 /** struct its_device: one requester id, its events and the LPIs behind them. */
 export class ItsDevice {
@@ -190,7 +196,9 @@ export class GicIts {
     }
     const used = this.used - largest;
     const { size, name: table } = this;
-    return { table, size, used, asked, largest, for: asker.name, most, mostEntries };
+    const blocks = [...this.#devices.values()].map(({ irqs, lpis }) => [irqs, lpis] as const);
+    const mostOwner = mostByOwner(blocks, mostEntries);
+    return { table, size, used, asked, largest, for: asker.name, most, mostEntries, mostOwner };
   }
 
   /** The function's own block has no room: it was granted short, or a leak blocks a part of it. */

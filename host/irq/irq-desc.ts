@@ -60,6 +60,10 @@ export class ClientIrqs implements Requester, CpuVectorHolder {
     return `${this.client.fn.name} ${this.client.bdf}`;
   }
 
+  get owner(): string | undefined {
+    return this.client.owner;
+  }
+
   get requester(): string {
     return this.client.requester ?? this.client.bdf;
   }

@@ -6,7 +6,7 @@ import { assert } from "../../src/base/assert.ts";
 import { Bitmap } from "../../src/base/bitmap.ts";
 import type { TableInspection } from "../../src/run/contract.ts";
 import { type MsiMessage, roundUpPowerOfTwo } from "./msi-parent.ts";
-import type { Holder, Shortage } from "./shortage.ts";
+import { type Holder, mostByOwner, type Shortage } from "./shortage.ts";
 
 /** A holder as an IOMMU knows it: by the requester ID of its messages. */
 export interface Requester extends Holder {
@@ -92,7 +92,8 @@ export class EntryTable {
     }
     const { name: table, size, used } = this;
     const largest = this.#largest(asked);
-    return { table, size, used, asked, largest, for: who, most, mostEntries };
+    const mostOwner = mostByOwner(this.#holdings, mostEntries);
+    return { table, size, used, asked, largest, for: who, most, mostEntries, mostOwner };
   }
 
   inspect(): TableInspection {

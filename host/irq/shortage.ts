@@ -6,6 +6,8 @@ import type { AllocationFailures } from "./failures.ts";
 export interface Holder {
   /** A device's bdf, `IO-APIC pin 21`, `boot`. */
   readonly name: string;
+  /** The VM process that has it, if one has. */
+  readonly owner?: string | undefined;
   /** Irqs of it that have a handler; what it holds beyond them is idle. */
   armed(): number;
 }
@@ -30,6 +32,30 @@ export interface Shortage {
   readonly most: Holder;
   /** Entries of `most`. */
   readonly mostEntries: number;
+  /** The process whose devices together have more than that, if there is one. */
+  readonly mostOwner?: OwnerShare | undefined;
+}
+
+/** What the devices of one process have together. */
+export interface OwnerShare {
+  readonly name: string;
+  readonly entries: number;
+}
+
+/** Whose devices together have most, where that is more than `mostEntries` of a single holder. */
+export function mostByOwner(
+  holdings: Iterable<readonly [Holder, number]>,
+  mostEntries: number,
+): OwnerShare | undefined {
+  const sums = new Map<string, number>();
+  let most: OwnerShare | undefined;
+  for (const [{ owner }, entries] of holdings) {
+    if (owner === undefined) continue;
+    const sum = (sums.get(owner) ?? 0) + entries;
+    sums.set(owner, sum);
+    if (sum > (most?.entries ?? mostEntries)) most = { name: owner, entries: sum };
+  }
+  return most;
 }
 
 /** Trace points of failures. */

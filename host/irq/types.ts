@@ -25,6 +25,8 @@ export interface IrqClient {
   readonly line: number;
   /** INTx was signalled to the driver above and has not been unmasked since. */
   intxInService: boolean;
+  /** The VM process that it is for, by name. */
+  readonly owner?: string | undefined;
   /** An MSI-X vector was to get a handler: whether there was no irq or CPU vector to be had. */
   refused?(vector: number, is: boolean): void;
   /** An MSI or MSI-X message of this vector reached no handler, or merged with a latched one. */

@@ -92,7 +92,11 @@ function oneShortage(failure: AllocationFailure): string[] {
   const time = `${(at / 1e6).toFixed(1)} ms`.padStart(12);
   const result = got < 0 ? "got none" : `got ${formatCount(got)}`;
   const full = `${formatCount(used)} of ${formatCount(size)} used`;
-  const holder = `most by ${most}: ${formatCount(mostEntries)}, ${formatCount(mostIdle)} idle`;
+  const { mostOwner, mostOwnerEntries = 0 } = failure;
+  const owner =
+    mostOwner === undefined ? "" : `${mostOwner} has ${formatCount(mostOwnerEntries)} of them, `;
+  const holder =
+    `${owner}most by ${most}: ${formatCount(mostEntries)}, ` + `${formatCount(mostIdle)} idle`;
   const idle = `${formatCount(failure.idle)} idle of others`;
   const verdict = failure.causedByIdle
     ? `${idle}, most of ${failure.idlest} (${formatCount(failure.idlestIdle)}): they are the cause`

@@ -150,6 +150,8 @@ const SHORTAGE: Shape = {
     most: "string",
     mostEntries: "number",
     mostIdle: "number",
+    "?mostOwner": "string",
+    "?mostOwnerEntries": "number",
     idle: "number",
     idlest: { nullOr: "string" },
     idlestIdle: "number",

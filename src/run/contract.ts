@@ -133,6 +133,9 @@ export interface AllocationFailure {
   readonly most: string;
   readonly mostEntries: number;
   readonly mostIdle: number;
+  /** The guest whose devices together have more than that, if there is one, and how much. */
+  readonly mostOwner?: string;
+  readonly mostOwnerEntries?: number;
   /** What all devices but the asker held without a handler, and which of them most. */
   readonly idle: number;
   readonly idlest: string | null;

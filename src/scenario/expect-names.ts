@@ -181,11 +181,14 @@ const RETENTION: Readonly<Record<string, NameEntry>> = {
     value: (r) => r.retention.totals.refusedAgain,
   },
   "failures.largestShare": {
-    about: "most of a table that one holder had when a request failed, as a share of its size",
+    about:
+      "most of a table that one device or guest had when a request failed, as a share of its size",
     value: ({ retention: { shortages } }) =>
       shortages.length === 0
         ? null
-        : Math.max(...shortages.map(({ mostEntries, size }) => mostEntries / size)),
+        : Math.max(
+            ...shortages.map((s) => Math.max(s.mostEntries, s.mostOwnerEntries ?? 0) / s.size),
+          ),
   },
   "idle.count": {
     about: "times that an irq was without an eventfd after a call",

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { type Holder, mostByOwner } from "../../../../host/irq/shortage.ts";
 import { ENOMEM, ENOSPC } from "../../../../src/base/errno.ts";
 import { Counter, Machine } from "./machine.ts";
 
@@ -116,4 +117,17 @@ it("a failure long ago is not the cause of a short grant today", () => {
   // Refused for another reason: no vector is missing.
   expect(machine.enable(a, 0)).toBeLessThan(0);
   expect(shortGrants(machine)).toEqual([]);
+});
+
+it("a process counts with all of its devices, where that is more than one holder has", () => {
+  const holder = (name: string, owner?: string): Holder => ({ name, owner, armed: () => 0 });
+  const holdings: (readonly [Holder, number])[] = [
+    [holder("a", "vm"), 30],
+    [holder("b", "driver"), 20],
+    [holder("boot"), 50],
+    [holder("c", "driver"), 40],
+  ];
+  expect(mostByOwner(holdings, 50)).toEqual({ name: "driver", entries: 60 });
+  expect(mostByOwner(holdings.slice(0, 3), 50)).toBe(undefined);
+  expect(mostByOwner([], 0)).toBe(undefined);
 });

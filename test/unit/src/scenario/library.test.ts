@@ -5,7 +5,7 @@ import { listLibrary, resolveScenario } from "../../../../src/scenario/library.t
 import { loadScenario } from "../../../../src/scenario/loader.ts";
 
 /** More guests than there can be threads. */
-const VIRTUAL_ONLY = ["fleet"];
+const VIRTUAL_ONLY = ["fleet", "full-table"];
 
 describe("the library", () => {
   it.each(listLibrary().map(({ name }) => name))(
@@ -28,6 +28,7 @@ describe("the library", () => {
       "dpdk-hoard",
       "edu-intx",
       "fleet",
+      "full-table",
       "greedy-driver",
       "intx-race",
       "irte-pressure",
