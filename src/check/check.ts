@@ -12,6 +12,8 @@ export interface CheckResult {
 export interface CheckedGuest extends Pick<HostGuestReport, "name" | "alive" | "hostile"> {
   /** Its kernel is up at the end. */
   readonly running: boolean;
+  /** The longest time in which nothing happened but its driver's I/O, ns; left out: unknown. */
+  readonly ioNs?: number;
   /** How often the host refused vectors to its VMM: then it may get no interrupts for that. */
   readonly refused?: number;
 }

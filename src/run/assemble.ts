@@ -18,6 +18,7 @@ import type { GuestSpec, Scenario } from "../scenario/types.ts";
 import type { TraceEvent } from "../trace/trace.ts";
 import { breakResult } from "./break-result.ts";
 import type { PoolReport } from "./contract.ts";
+import { longestIoNs } from "./io-time.ts";
 import { kernelLogWarnings } from "./kernel-log.ts";
 import type { GuestOutcome, RunOutcome } from "./outcome.ts";
 import { planGuests } from "./plan.ts";
@@ -53,6 +54,10 @@ export function assembleResult(
       alive: outcome.guests[i]?.dead === null,
       running: outcome.guests[i]?.report?.state === "running",
       refused: refusalsOf(outcome.guests[i]?.report?.counters ?? {}),
+      ioNs: longestIoNs(
+        outcome.guests[i]?.report?.trace ?? [],
+        outcome.startNs + outcome.durationNs,
+      ),
     })),
     poolAfterExit: outcome.poolAfter,
   });

@@ -135,6 +135,13 @@ describe("isolation", () => {
     expect(finding("isolation", { guests, ledger }).ok).toBe(true);
   });
 
+  test("is asked of a neighbour that had I/O for a fifth of a second without a break", () => {
+    const ledger = ledgerOf([entry("g2", 9, { "dropped-closed": 9 })]);
+    const guests = (ioNs: number) => [guestOf("g1", false), { ...guestOf("g2"), ioNs }];
+    expect(finding("isolation", { guests: guests(199e6), ledger }).ok).toBe(true);
+    expect(finding("isolation", { guests: guests(200e6), ledger }).ok).toBe(false);
+  });
+
   test("holds for a neighbour that had crashed by itself", () => {
     const ledger = ledgerOf([entry("g2", 9, { "pending-guest": 1, "coalesced-irr": 8 })]);
     const guests = [guestOf("g1", false), { ...guestOf("g2"), running: false }];
