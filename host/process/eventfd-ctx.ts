@@ -66,14 +66,14 @@ export class EventfdCtx {
 
   /** eventfd_ctx_put. */
   put(): void {
-    assert(this.#references > 0, `eventfd slot ${this.slot}: put without get`);
+    assert(this.#references > 0, () => `eventfd slot ${this.slot}: put without get`);
     this.#references--;
     if (this.#references === 0) this.#free(this);
   }
 
   /** The descriptor is closed: listeners detach, kernel users of the counter stay. */
   release(): void {
-    assert(this.#open, `eventfd slot ${this.slot}: closed twice`);
+    assert(this.#open, () => `eventfd slot ${this.slot}: closed twice`);
     this.#open = false;
     for (const listener of [...this.#listeners]) listener.hangup();
     this.#dropCount();

@@ -207,7 +207,7 @@ export class VfioMsi {
   *#teardown(vector: number): Process {
     const dev = this.#dev;
     const trigger = this.#triggers[vector];
-    assert(trigger !== null && trigger !== undefined, `vector ${vector} has no trigger`);
+    assert(trigger !== null && trigger !== undefined, () => `vector ${vector} has no trigger`);
     dev.host.bypass.unregisterProducer(trigger);
     yield* withMemoryEnabled(dev, () => dev.host.pool.freeIrq(dev.client, vector));
     this.#triggers[vector] = null;
