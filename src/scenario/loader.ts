@@ -103,7 +103,8 @@ function threadIssues({ guests, duration, run }: Scenario): Issue[] {
   }
   // A limit that somebody has chosen is meant to end the run.
   if (duration > run.limit && run.limit === parseDurationNs(LIMIT_DEFAULT)) {
-    const message = `on threads this takes ${duration / 1e9} seconds, and runs end at ${LIMIT_DEFAULT}`;
+    const seconds = duration / 1e9;
+    const message = `on threads this takes ${seconds} seconds, and runs end at ${LIMIT_DEFAULT}`;
     const hint = "use --engine virtual, a shorter duration, or a longer run.limit";
     issues.push({ path: ["duration"], message, hint });
   }

@@ -127,6 +127,21 @@ suite("noisy-neighbour", [
   },
 ]);
 
+test("a storm costs the neighbour no interrupt, nothing in the median, little beyond", async () => {
+  const calm = async (set: readonly string[]) => {
+    const { latency, ledger } = await runLibrary("noisy-neighbour", set);
+    const { stages } = latency.guests.find(({ name }) => name === "calm")!;
+    const { p50, max } = stages.find(({ stage }) => stage === "total")!;
+    return { rows: ledger.rows.filter(({ guest }) => guest === "calm"), p50, max };
+  };
+  const quiet = await calm(["guests.storm.workload={ rate: 2k/s }"]);
+  expect(quiet.rows.length).toBeGreaterThan(0);
+  const { max, ...beside } = await calm([]);
+  expect(beside).toEqual({ rows: quiet.rows, p50: quiet.p50 });
+  // As long as the few interrupts take that the storm raises in the same turn of the host.
+  expect(max - quiet.max).toBeLessThan(5_000);
+});
+
 suite("killed-in-call", [
   {
     cause: "killed between two calls",
