@@ -1,6 +1,5 @@
 /** Figures of a policy matrix as people read them. */
 import { formatCount, formatNs } from "../base/units.ts";
-import { sortedEntries } from "./natural-order.ts";
 import type { MatrixCell, MatrixFigure, MatrixUnit, PolicyMatrix } from "./policy-matrix.ts";
 
 export function figureText(value: number, unit: MatrixUnit): string {
@@ -15,10 +14,16 @@ export function figureText(value: number, unit: MatrixUnit): string {
       return value.toFixed(2);
     case "count":
     case "irte-seconds":
+      if (value === twoDigits(value) && value >= 0.001 && value < 100) return `${value}`;
       return Number.isInteger(value) || Math.abs(value) >= 100
         ? formatCount(value)
         : value.toFixed(Math.abs(value) < 1 ? 3 : 1);
   }
+}
+
+/** How much of a half interval says something. */
+function twoDigits(value: number): number {
+  return Number(value.toPrecision(2));
 }
 
 /** What a figure counts, for the head of a column; "" where each value says so itself. */
@@ -26,33 +31,24 @@ export function unitText(unit: MatrixUnit): string {
   return unit === "irte-seconds" ? "IRTE-s" : "";
 }
 
-/** `12 (10 to 15)`: the mean and, if there is one, its interval. */
+/** `12 ± 2`, `12 (10 to 15)`: the mean and, if there is one, its interval. */
 export function intervalText(figure: MatrixFigure | null | undefined, unit: MatrixUnit): string {
   if (figure === null || figure === undefined) return "-";
   const mean = figureText(figure.mean, unit);
   const { low, high } = figure;
   if (low === undefined || high === undefined || low === high) return mean;
+  const [below, above] = [figure.mean - low, high - figure.mean];
+  if (Math.abs(above - below) < 1e-6 * (above + below)) {
+    return `${mean} \u00b1 ${figureText(twoDigits(above), unit)}`;
+  }
   return `${mean} (${figureText(low, unit)} to ${figureText(high, unit)})`;
 }
 
-/**
- * Topologies of which an earlier one has every figure, in each policy and VMM, and nothing more or
- * less to note: a table of them would say nothing. The earlier one by the later.
- */
-export function foldedTopologies({ topologies, cells }: PolicyMatrix): ReadonlyMap<string, string> {
-  const firsts = new Map<string, string>();
-  const folded = new Map<string, string>();
-  for (const topology of topologies) {
-    const content = JSON.stringify(
-      cells
-        .filter((cell) => cell.topology === topology)
-        .map(({ policy, vmm, figures, note }) => [policy, vmm, sortedEntries(figures), note]),
-    );
-    const first = firsts.get(content);
-    if (first === undefined) firsts.set(content, topology);
-    else folded.set(topology, first);
-  }
-  return folded;
+/** As short as a field of a heat map needs it; thousands have no digits after the point. */
+export function shortText(value: number, unit: MatrixUnit): string {
+  if (unit !== "count" && unit !== "irte-seconds") return figureText(value, unit);
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return formatCount(value);
+  return Math.abs(value) < 0.1 ? value.toPrecision(1) : value.toFixed(1);
 }
 
 export function cellOf(

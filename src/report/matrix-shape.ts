@@ -11,6 +11,7 @@ export const MATRIX_SHAPE: Shape = {
     policies: NAMES,
     vmms: NAMES,
     topologies: NAMES,
+    "?about": { mapOf: "string" },
     seeds: { listOf: "number" },
     metrics: {
       listOf: { keys: { key: "string", title: "string", unit: "string", better: "string" } },

@@ -1,7 +1,8 @@
 /** A policy matrix as text, Markdown and CSV. */
 import { csvCell } from "./csv.ts";
 import { markdownTable, markdownText } from "./markdown.ts";
-import { figureText, foldedTopologies, intervalText, unitText } from "./matrix-figures.ts";
+import { figureText, intervalText, unitText } from "./matrix-figures.ts";
+import { foldedTopologies, matrixRows } from "./matrix-rows.ts";
 import type { MatrixMetric, PolicyMatrix } from "./policy-matrix.ts";
 import { PLAIN, type Style } from "./style.ts";
 import { tableLines, wrap } from "./table.ts";
@@ -15,7 +16,7 @@ function heading({ title, unit }: MatrixMetric): string {
 
 /** A table for each topology; the verdict comes last, as in a run's report. */
 export function matrixText(matrix: PolicyMatrix, style: Style = PLAIN): string {
-  const { scenario, topologies, metrics, cells, limits, sensitivity, seeds } = matrix;
+  const { scenario, topologies, metrics, about = {}, limits, sensitivity, seeds } = matrix;
   const folded = foldedTopologies(matrix);
   const lines = [style.bold(`${scenario}: retention policies, ${seeds.length} seed(s)`), ""];
   const letters = metrics.map((_, i) => `[${i + 1}]`);
@@ -23,21 +24,19 @@ export function matrixText(matrix: PolicyMatrix, style: Style = PLAIN): string {
   for (const topology of topologies) {
     const like = folded.get(topology);
     if (like !== undefined) {
-      lines.push(`${style.bold(topology)}: every figure is as on ${like}.`, "");
+      lines.push(...wrap(`${nameOf(topology, about)}. Every figure is as on ${like}.`, WIDTH), "");
       continue;
     }
-    const rows = cells
-      .filter((cell) => cell.topology === topology)
-      .map(({ vmm, policy, figures }) => [
-        vmm,
-        policy,
-        ...metrics.map(({ key, unit }) => {
-          const mean = figures[key]?.mean;
-          return mean === undefined ? "-" : figureText(mean, unit);
-        }),
-      ]);
+    const rows = matrixRows(matrix, topology, metrics).map(({ vmm, policies, cell }) => [
+      vmm,
+      policies,
+      ...metrics.map(({ key, unit }) => {
+        const mean = cell.figures[key]?.mean;
+        return mean === undefined ? "-" : figureText(mean, unit);
+      }),
+    ]);
     lines.push(
-      style.bold(topology),
+      ...wrap(nameOf(topology, about), WIDTH),
       ...tableLines([["", "", ...letters], ...rows], { left: [0, 1] }),
       "",
     );
@@ -54,6 +53,11 @@ export function matrixText(matrix: PolicyMatrix, style: Style = PLAIN): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** `vtd: VT-d, one table ...`. */
+function nameOf(topology: string, about: Readonly<Record<string, string>>): string {
+  return about[topology] === undefined ? topology : `${topology}: ${about[topology]}`;
+}
+
 function bullets(title: string, sentences: readonly string[], style: Style): string[] {
   if (sentences.length === 0) return [];
   const lines = sentences.flatMap((text) =>
@@ -63,23 +67,21 @@ function bullets(title: string, sentences: readonly string[], style: Style): str
 }
 
 export function matrixMarkdown(matrix: PolicyMatrix): string {
-  const { scenario, topologies, metrics, cells, short = [], verdict, limits } = matrix;
+  const { scenario, topologies, metrics, about = {}, short = [], verdict, limits } = matrix;
   const folded = foldedTopologies(matrix);
   const head = ["VMM", "policy", ...metrics.map((metric) => markdownText(heading(metric)))];
   const tables = topologies.map((topology) => {
-    const rows = cells
-      .filter((cell) => cell.topology === topology)
-      .map(({ vmm, policy, figures }) => [
-        markdownText(vmm),
-        markdownText(policy),
-        ...metrics.map(({ key, unit }) => intervalText(figures[key], unit)),
-      ]);
+    const rows = matrixRows(matrix, topology, metrics).map(({ vmm, policies, cell }) => [
+      markdownText(vmm),
+      markdownText(policies),
+      ...metrics.map(({ key, unit }) => intervalText(cell.figures[key], unit)),
+    ]);
     const like = folded.get(topology);
     const content =
       like === undefined
         ? markdownTable(head, rows)
         : `Every figure is as on ${markdownText(like)}.`;
-    return `#### ${markdownText(topology)}\n\n${content}`;
+    return `#### ${markdownText(nameOf(topology, about))}\n\n${content}`;
   });
   const blocks = [
     `### ${markdownText(scenario)}: retention policies`,

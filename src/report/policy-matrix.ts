@@ -53,6 +53,8 @@ export interface PolicyMatrix {
   readonly policies: readonly string[];
   readonly vmms: readonly string[];
   readonly topologies: readonly string[];
+  /** What each topology is, by name. */
+  readonly about?: Readonly<Record<string, string>>;
   readonly seeds: readonly number[];
   readonly metrics: readonly MatrixMetric[];
   readonly cells: readonly MatrixCell[];

@@ -68,6 +68,7 @@ export async function comparePolicies(
   const matrix = policyMatrix({
     scenario: scenario.name,
     cells: runs.cells,
+    about: aboutOf(options),
     seeds,
     jitterNs,
     lateNs,
@@ -79,9 +80,6 @@ export async function comparePolicies(
       scenarioHash: scenarioHash(scenario),
       jitterNs,
       lateNs,
-      ...Object.fromEntries(
-        Object.entries(aboutOf(options)).map(([name, about]) => [`topology ${name}`, about]),
-      ),
       ...(Object.keys(costs).length === 0 ? {} : { costs: JSON.stringify(costs) }),
     },
   });

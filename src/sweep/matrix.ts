@@ -17,6 +17,8 @@ import { distinct, listText, placesText, plural, together } from "./words.ts";
 export interface MatrixInput {
   readonly scenario: string;
   readonly cells: readonly CellRuns[];
+  /** What each topology is, by name. */
+  readonly about: Readonly<Record<string, string>>;
   readonly seeds: readonly number[];
   readonly jitterNs: number;
   readonly lateNs: number;
@@ -36,6 +38,7 @@ export function policyMatrix(input: MatrixInput): PolicyMatrix {
     policies: distinct(cells.map(({ policy }) => policy)),
     vmms: distinct(cells.map(({ vmm }) => vmm)),
     topologies: distinct(cells.map(({ topology }) => topology)),
+    about: input.about,
     seeds,
     metrics: METRICS.map(({ key, title, unit, better }) => ({ key, title, unit, better })),
     cells: places.flatMap((place) => place.policies.map((policy) => matrixCell(place, policy))),

@@ -1,5 +1,5 @@
 /** A comparison of policies as a page of text: a table a topology, then what it says. */
-import { foldedTopologies } from "../report/matrix-figures.ts";
+import { foldedTopologies } from "../report/matrix-rows.ts";
 import type { PolicyMatrix } from "../report/policy-matrix.ts";
 import { PLAIN, type Style } from "../report/style.ts";
 import { tableLines, wrap } from "../report/table.ts";

@@ -1,5 +1,6 @@
 /** A comparison of retention policies as a page: verdict, heat maps, figures, sensitivity. */
-import { foldedTopologies, intervalText, unitText } from "../matrix-figures.ts";
+import { intervalText, unitText } from "../matrix-figures.ts";
+import { columnsOf, foldedTopologies, matrixRows } from "../matrix-rows.ts";
 import { sortedEntries } from "../natural-order.ts";
 import { HEATS, heatMap } from "../plot/heat-map.ts";
 import type { MatrixMetric, PolicyMatrix } from "../policy-matrix.ts";
@@ -8,8 +9,10 @@ import { figure, legend, pageHtml, type Section } from "./page.ts";
 import { warningList } from "./summary.ts";
 import { type Row, table } from "./table.ts";
 
-/** Figures with a heat map of their own; the others are in the tables. */
-const HEAT_MAPS = 4;
+/** Figures with a heat map of their own, of those that differ; the others are in the tables. */
+const HEAT_MAPS = 8;
+/** Figures in one table: as many as fit beside each other. */
+const COLUMNS = 4;
 
 function sentences(items: readonly string[]): Markup {
   return html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`;
@@ -18,7 +21,7 @@ function sentences(items: readonly string[]): Markup {
 /** The answer; a matrix of an older version has only what it rests on. */
 function summarySection({ short, verdict, warnings }: PolicyMatrix): Section {
   const answer = short === undefined || short.length === 0 ? verdict.slice(0, 1) : short;
-  const body = html`<div class="verdict warn">${
+  const body = html`<div class="verdict plain">${
     answer.length === 0 ? html`<p>There is no verdict.</p>` : sentences(answer)
   }</div>
 ${warningList(warnings ?? [])}`;
@@ -32,49 +35,91 @@ ${limits.length === 0 ? null : html`<h3>What this does not say</h3>${sentences(l
 }
 
 function heatSection(matrix: PolicyMatrix): Section {
-  const maps = matrix.metrics.slice(0, HEAT_MAPS).map((metric) => heatFigure(matrix, metric));
+  const differing = matrix.metrics.filter((metric) => differs(matrix, metric));
+  const shown = differing.length === 0 ? matrix.metrics : differing;
+  const maps = shown.slice(0, HEAT_MAPS).map((metric) => heatFigure(matrix, metric));
+  const { about = {}, topologies } = matrix;
+  const known = topologies.filter((name) => about[name] !== undefined);
+  const names = known.map((name) => html`<li><b>${name}</b>: ${about[name]}</li>`);
+  const note = "A row a policy, a column a VMM, a panel a topology; topologies with = are equal.";
   return {
     id: "matrix",
     title: "Policies by VMM and topology",
     short: "Matrix",
-    body: html`${maps}`,
+    body: html`<p class="note">${note}</p>
+${known.length === 0 ? null : html`<ul class="note">${names}</ul>`}
+${maps}`,
   };
+}
+
+/** Policies have different means somewhere. */
+function differs({ cells, vmms, topologies }: PolicyMatrix, { key }: MatrixMetric): boolean {
+  return topologies.some((topology) =>
+    vmms.some((vmm) => {
+      const here = cells.filter((cell) => cell.topology === topology && cell.vmm === vmm);
+      return new Set(here.map(({ figures }) => figures[key]?.mean)).size > 1;
+    }),
+  );
+}
+
+function titleOf({ title, unit }: MatrixMetric): string {
+  return unitText(unit) === "" ? title : `${title}, ${unitText(unit)}`;
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function heatFigure(matrix: PolicyMatrix, metric: MatrixMetric): Markup {
   const ends = metric.better === "more" ? ["most", "least"] : ["least", "most"];
   const items = [0, HEATS - 1].map((heat, i) => ({ colour: `var(--h${heat})`, text: ends[i]! }));
-  const unit = unitText(metric.unit);
-  const what = unit === "" ? metric.title : `${metric.title}, ${unit}`;
-  const caption = `${what}; a row a policy, a column a VMM.`;
-  return html`<h3>${metric.title}</h3>${figure(heatMap(matrix, metric), legend(items), caption)}`;
+  const { seeds } = matrix;
+  const caption = seeds.length === 1 ? "One run each." : `Means over ${seeds.length} runs each.`;
+  const map = figure(heatMap(matrix, metric), legend(items), caption);
+  return html`<h3>${capital(titleOf(metric))}</h3>${map}`;
 }
 
 function figureSection(matrix: PolicyMatrix): Section {
-  const { metrics, topologies, cells, seeds } = matrix;
-  const head = [
-    "VMM",
-    "policy",
-    ...metrics.map(({ title, unit }) => `${title}${unitText(unit) && `, ${unitText(unit)}`}`),
-  ];
+  const { metrics, topologies, seeds } = matrix;
   const folded = foldedTopologies(matrix);
   const tables = topologies.map((topology) => {
     const like = folded.get(topology);
-    if (like !== undefined) {
-      return html`<h3>${topology}</h3><p>Every figure is as on ${like}.</p>`;
-    }
-    const rows = cells
-      .filter((cell) => cell.topology === topology)
-      .map(({ vmm, policy, figures, note }): Row => {
-        const name =
-          note === undefined ? policy : html`${policy} <span class="note">${note}</span>`;
-        return [vmm, name, ...metrics.map(({ key, unit }) => intervalText(figures[key], unit))];
-      });
-    return html`<h3>${topology}</h3>${table(head, rows, { left: [0, 1] })}`;
+    const content =
+      like === undefined
+        ? columnsOf(metrics, COLUMNS).map((columns) => figureTable(matrix, topology, columns))
+        : html`<p>Every figure is as on ${like}.</p>`;
+    return html`<h3>${topology}</h3>${content}`;
   });
-  const several = `Means over ${seeds.length} seeds, with 95 % intervals.`;
-  const note = html`<p class="note">${seeds.length > 1 ? several : "One seed: no intervals."}</p>`;
+  const several = `Means over ${seeds.length} seeds, \u00b1 half of the 95 % interval.`;
+  const note = html`<p class="note">${seeds.length > 1 ? several : "One seed: no intervals."}
+Policies with = between have the same figures in that table.</p>`;
   return { id: "figures", title: "Figures", body: html`${note}${tables}` };
+}
+
+/** Lines may end between names, and not in them. */
+function unbroken(policies: string): Markup {
+  const names = policies.split(" = ");
+  return html`${names.map(
+    (name, i) => html`<span class="held">${name}${i + 1 < names.length ? " =" : ""}</span> `,
+  )}`;
+}
+
+function figureTable(
+  matrix: PolicyMatrix,
+  topology: string,
+  metrics: readonly MatrixMetric[],
+): Markup {
+  const rows = matrixRows(matrix, topology, metrics).map(
+    ({ vmm, policies, cell, note }, i, all): Row => [
+      i > 0 && all[i - 1]!.vmm === vmm ? "" : vmm,
+      note === ""
+        ? unbroken(policies)
+        : html`${unbroken(policies)} <span class="note">${note}</span>`,
+      ...metrics.map(({ key, unit }) => intervalText(cell.figures[key], unit)),
+    ],
+  );
+  const head = ["VMM", "policy", ...metrics.map(titleOf)];
+  return html`<div class="matrix">${table(head, rows, { left: [0, 1] })}</div>`;
 }
 
 function sensitivitySection({ sensitivity }: PolicyMatrix): Section | null {

@@ -60,7 +60,9 @@ nav a:hover{text-decoration:underline}
 .good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 .verdict.good{background:var(--good-bg)}.verdict.bad{background:var(--bad-bg)}
 .verdict.warn{background:var(--warn-bg)}
-.verdict p{color:var(--fg)}
+.verdict p,.verdict ul{color:var(--fg)}
+.verdict ul{margin:.2rem 0;padding-left:1.1rem}
+.verdict.plain{background:var(--panel);border-color:var(--link)}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.9rem,1fr));gap:.6rem;
   margin:1rem 0;padding:0;list-style:none}
 .figures li{background:var(--panel);border-radius:6px;padding:.6rem .75rem}
@@ -81,6 +83,8 @@ tfoot td{border-top:1px solid var(--edge);font-weight:600}
 .l{text-align:left}
 td.l+td.l{white-space:normal;overflow-wrap:break-word}
 .held{white-space:nowrap}
+.matrix th{white-space:normal;min-width:4.5rem}
+
 .bar{display:inline-block;height:.62em;border-radius:2px;background:var(--c0);margin-left:.5em}
 .dot{display:inline-block;width:.6em;height:.6em;border-radius:2px;margin-right:.4em}
 .field{flex:none;width:14px;height:12px;border-radius:2px}
@@ -120,6 +124,8 @@ main{padding-bottom:3rem}
   figure,tr,.verdict,.figures{break-inside:avoid}
   h2,h3{break-after:avoid}
   .scroll{overflow:visible}
+  .matrix table{font-size:8.2pt}
+  .matrix th,.matrix td{padding:.2rem .4rem}
   a{color:inherit;text-decoration:none}
 }
 `;

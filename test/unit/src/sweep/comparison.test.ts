@@ -47,6 +47,7 @@ describe("a place", () => {
 
 const INPUT = {
   scenario: "s",
+  about: {},
   seeds: [5, 6, 7],
   jitterNs: 0,
   lateNs: 100_000,

@@ -28,7 +28,7 @@ describe("in short", () => {
     { policy: "bounded", vmm: "dpdk", topology: "small" },
   ];
 
-  function costs(policy: string): SyntheticCell["figures"] {
+  function costs(policy: string): NonNullable<SyntheticCell["figures"]> {
     const more = policy === "free-on-unset" ? 1.5 : 1;
     return { allocations: each(100 * more), rearmP50: each(policy === "cache" ? 10 : 12) };
   }
