@@ -70,9 +70,27 @@ function scaled(value: number, units: readonly string[]): string {
   return `${sign}${significant(size)}${units[unit]!}`;
 }
 
-/** Nanoseconds for people: `850 ns`, `1.23 us`, `20.0 ms`, `3.00 s`; "-" if there is no number. */
+const HOUR_NS = 3_600e9;
+
+/**
+ * Nanoseconds for people: `850 ns`, `1.23 us`, `20.0 ms`, `3.00 s`, `24.0 h`; "-" if there is no
+ * number.
+ */
 export function formatNs(ns: number): string {
-  return Number.isFinite(ns) ? scaled(ns, [" ns", " us", " ms", " s"]) : "-";
+  if (!Number.isFinite(ns)) return "-";
+  if (Math.abs(ns) < HOUR_NS) return scaled(ns, [" ns", " us", " ms", " s"]);
+  return `${ns < 0 ? "-" : ""}${significant(Math.abs(ns) / HOUR_NS)} h`;
+}
+
+/** A moment of a run, to a tenth of a ms: `1500.0 ms`; after an hour of it `18:23:00.2038`. */
+export function formatMoment(ns: number): string {
+  if (ns < HOUR_NS) return `${(ns / 1e6).toFixed(1)} ms`;
+  const tenths = Math.round(ns / 1e5);
+  const two = (value: number): string => `${Math.floor(value)}`.padStart(2, "0");
+  const seconds = (tenths / 1e4) % 60;
+  const fraction = `${tenths % 1e4}`.padStart(4, "0");
+  const minutes = (tenths / 60e4) % 60;
+  return `${Math.floor(tenths / 3_600e4)}:${two(minutes)}:${two(seconds)}.${fraction}`;
 }
 
 /** A rate for people: `500/s`, `20.0k/s`, `1.50M/s`; "-" if there is no number. */

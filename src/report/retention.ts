@@ -1,5 +1,5 @@
 /** What was held without an eventfd, what it cost others, and why requests failed, as text. */
-import { formatCount, formatNs } from "../base/units.ts";
+import { formatCount, formatMoment, formatNs } from "../base/units.ts";
 import type { AllocationFailure } from "../run/contract.ts";
 import type { Holdings, PolicyHoldings, RetentionResult } from "../run/result.ts";
 import { clip, tableLines, wrap } from "./table.ts";
@@ -89,7 +89,7 @@ export const KINDS = { msix: "MSI-X", msi: "MSI", intx: "INTx" } as const;
 
 function oneShortage(failure: AllocationFailure): string[] {
   const { at, device, kind, asked, got, table, size, used, most, mostEntries, mostIdle } = failure;
-  const time = `${(at / 1e6).toFixed(1)} ms`.padStart(12);
+  const time = formatMoment(at).padStart(12);
   const result = got < 0 ? "got none" : `got ${formatCount(got)}`;
   const full = `${formatCount(used)} of ${formatCount(size)} used`;
   const { mostOwner, mostOwnerEntries = 0 } = failure;

@@ -1,5 +1,5 @@
 /** What each guest did: a bar of its states over the run, and its events one a line. */
-import { formatCount, formatNs } from "../base/units.ts";
+import { formatCount, formatMoment, formatNs } from "../base/units.ts";
 import type { GuestResult, RunResult, TimelineItem } from "../run/result.ts";
 import { clip, tableLines } from "./table.ts";
 
@@ -101,7 +101,7 @@ export function eventLines({ guests }: RunResult): string[] {
     .filter(({ item }) => !STEPS.includes(item.event))
     .slice(0, EVENTS_SHOWN)
     .map(({ name, item }) => [
-      `${(Math.max(0, item.at) / 1e6).toFixed(1)} ms`,
+      formatMoment(Math.max(0, item.at)),
       clip(name, 16),
       item.event.replace(/^guest_/, "").replaceAll("_", " "),
       item.detail,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../src/base/errors.ts";
 import {
   formatCount,
+  formatMoment,
   formatNs,
   formatRate,
   parseDurationNs,
@@ -75,6 +76,18 @@ describe("parsing", () => {
   });
 });
 
+describe("a moment of a run", () => {
+  it.each([
+    [0, "0.0 ms"],
+    [1_500_449_000, "1500.4 ms"],
+    [3_600e9, "1:00:00.0000"],
+    [66_180_203_800_000, "18:23:00.2038"],
+    [86_399_999_960_000, "24:00:00.0000"],
+  ])("%d ns is %s", (ns, text) => {
+    expect(formatMoment(ns)).toBe(text);
+  });
+});
+
 describe("formatting", () => {
   it.each([
     [0, "0 ns"],
@@ -92,7 +105,10 @@ describe("formatting", () => {
     [999_499, "999 us"],
     [999_500, "1.00 ms"],
     [1.5e9, "1.50 s"],
-    [5.4e12, "5400 s"],
+    [3.599e12, "3599 s"],
+    [5.4e12, "1.50 h"],
+    [86_400e9, "24.0 h"],
+    [-7_200e9, "-2.00 h"],
     [-1500, "-1.50 us"],
   ])("%d ns is %s", (ns, text) => {
     expect(formatNs(ns)).toBe(text);
