@@ -13,9 +13,13 @@ import {
 
 /*
  * The words and their protocol are those of src/shm/floor.ts. The receiver stamps when it sees a
- * round, and publishes the stamp with its answer. Rounds are a pause apart: half a round trip of a
- * loop without pauses, where both sides' instructions are all that happens, is less than what one
- * hand-over costs that comes alone, and no interrupt could be held against it.
+ * round, and publishes the stamp with its answer; the sender stamps before and after. A way is half
+ * of the sender's time, so that it does not matter if the two clocks agree; by how much they do not
+ * is what the receiver's stamp is off the middle, as NTP has it.
+ *
+ * Rounds are a pause apart, and stamped as interrupts are: half a round trip of a tight loop, where
+ * both sides' instructions are all that happens, is less than what a hand-over costs that comes
+ * alone, and no interrupt could be held against it.
  */
 
 /** From an answer to the next round, ns: the time in which the modelled drive serves a command. */
@@ -30,16 +34,23 @@ export function createOneWayMemory(): SharedArrayBuffer {
   return createFloorMemory();
 }
 
+/** What the sender measures; elements are rounds. */
+export interface Ways {
+  /** One way, a reading of the clock included, ns. */
+  readonly ns: Float64Array;
+  /** By how much the receiver's clock is ahead, ns. */
+  readonly aheadNs: Float64Array;
+}
+
 /**
- * Sends rounds: `out[i]` is the time from round i + 1's stamp here to the receiver's, ns, one
- * reading of the clock included. Returns how many of `rounds` (at most out.length) there were
- * before `deadlineNs`. The first round is the handshake.
+ * Sends rounds and measures them. Returns how many of `rounds` (at most as many as `out` has room
+ * for) there were before `deadlineNs`. The first round is the handshake.
  */
 export function sendSide(
   memory: SharedArrayBuffer,
   rounds: number,
   mode: FloorMode,
-  out: Float64Array,
+  out: Ways,
   clock: NowNs,
   deadlineNs: number,
 ): number {
@@ -57,7 +68,10 @@ export function sendSide(
       abandon(words, PING, mode);
       return Math.max(0, round - 2);
     }
-    if (round > 1) out[round - 2] = doubles[SEEN]! - sent;
+    const back = clock.now();
+    if (round === 1) continue;
+    out.ns[round - 2] = (back - sent) / 2;
+    out.aheadNs[round - 2] = doubles[SEEN]! - (sent + back) / 2;
   }
   return rounds;
 }

@@ -44,6 +44,14 @@ export interface ProbeRequest {
   readonly rounds: number;
 }
 
+/** What the ping side found, by stretch; the pong side has nothing to tell. */
+export interface Probed {
+  /** A way, a reading of the clock included, ns. */
+  readonly waysNs: Float64Array;
+  /** By how much the pong side's clock is ahead of the ping side's, ns. */
+  readonly aheadNs: Float64Array;
+}
+
 /** How a worker's loop spent its time. */
 export interface LoopReport {
   readonly turns: number;
@@ -61,7 +69,7 @@ interface WorkerApi {
   /** The kernel's number of this thread (gettid); null where it cannot be known. */
   threadId(): Promise<number | null>;
   /** Median round trip of each stretch, timed by the ping side, ns. */
-  probe(request: ProbeRequest): Promise<Float64Array>;
+  probe(request: ProbeRequest): Promise<Probed>;
   clockCost(): Promise<number>;
   /** Runs the loop until `stop`; resolves when it has ended. */
   run(): Promise<void>;
@@ -78,6 +86,8 @@ export interface HostWorkerApi extends WorkerApi {
 }
 
 export interface GuestWorkerApi extends WorkerApi {
+  /** Its clock is ahead of the host's by `ns`, and is put right. */
+  setClockBack(ns: number): Promise<void>;
   setUp(setUp: GuestSetUp): Promise<void>;
   inject(action: string): Promise<void>;
   alive(): Promise<boolean>;

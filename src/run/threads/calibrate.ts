@@ -7,10 +7,11 @@ import {
   type WaitMode,
   type WakeCounts,
 } from "../../measure/calibration.ts";
+import { median } from "../../measure/statistics.ts";
 import { createFloorMemory, type FloorMode } from "../../shm/floor.ts";
 import { createOneWayMemory } from "../../shm/one-way.ts";
 import type { FloorResult, Warning } from "../result.ts";
-import type { GuestWorkerApi, HostWorkerApi } from "./api.ts";
+import type { GuestWorkerApi, HostWorkerApi, Probed } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 /**
@@ -32,24 +33,34 @@ const SPIN_ONE_WAY_MAX_NS = 100_000;
 /** A floor that moved by more than this was not the floor of the run. */
 const DRIFT_MAX = 0.25;
 
-/** Ping from the host worker, pong from a guest worker: the way an interrupt goes. */
+/**
+ * Ping from the host worker, pong from a guest worker: the way an interrupt goes. The guest's clock
+ * is put right by what the probe finds: what is measured is a hundred nanoseconds long.
+ */
 export async function measureFloor(
   host: WorkerHandle<HostWorkerApi>,
   guest: WorkerHandle<GuestWorkerApi>,
 ): Promise<Floor> {
-  const oneWays = async (mode: FloorMode): Promise<Float64Array> => {
+  const probed = async (mode: FloorMode): Promise<Probed> => {
     const { count, rounds } = STRETCHES[mode];
     const stretches = Array.from({ length: count }, createOneWayMemory);
     const request = { meeting: createFloorMemory(), stretches, mode, rounds };
-    const [timed] = await Promise.all([
+    const [found] = await Promise.all([
       host.call((api) => api.probe({ ...request, side: "ping" })),
       guest.call((api) => api.probe({ ...request, side: "pong" })),
     ]);
-    return timed;
+    return found;
   };
+  const spun = await probed("spin");
+  const spinOneWaysNs = spun.waysNs.filter((ns) => ns <= SPIN_ONE_WAY_MAX_NS);
+  // Of threads that take turns on one core it would be the scheduler's time slice.
+  if (spinOneWaysNs.length > 0) {
+    const aheadNs = median(spun.aheadNs.filter((_, i) => spun.waysNs[i]! <= SPIN_ONE_WAY_MAX_NS));
+    await guest.call((api) => api.setClockBack(aheadNs));
+  }
   return floorOf({
-    spinOneWaysNs: (await oneWays("spin")).filter((ns) => ns <= SPIN_ONE_WAY_MAX_NS),
-    parkOneWaysNs: await oneWays("park"),
+    spinOneWaysNs,
+    parkOneWaysNs: (await probed("park")).waysNs,
     clockNs: [await guest.call((api) => api.clockCost())],
   });
 }

@@ -126,6 +126,9 @@ export function guestWorkerApi(createGuest: CreateGuest): GuestWorkerApi {
     async probe(request) {
       return probe(request, clock);
     },
+    async setClockBack(ns) {
+      clock.setBack(ns);
+    },
     async clockCost() {
       return clockCost(clock);
     },

@@ -10,6 +10,8 @@ import { WakeNotes } from "./wake-notes.ts";
 const SLICE_NS = 1_000_000_000;
 /** Turns between two looks at the clock while there is work. */
 const TURNS_PER_LOOK = 64;
+/** Looks for work between two looks at the clock, during which a thread that only spins is blind. */
+const LOOKS_PER_CLOCK = 64;
 
 export interface LoopBody {
   /** Does what there is to do; returns how much that was. */
@@ -118,7 +120,11 @@ export class WorkerLoop {
 
   #idle(ns: number): void {
     if (ns <= 0) return;
-    if (this.#fruitless && this.#strategy.kind !== "spin") {
+    if (this.#strategy.kind === "spin") {
+      this.#spin(ns);
+      return;
+    }
+    if (this.#fruitless) {
       this.#sleep(ns / 1e6);
       return;
     }
@@ -128,9 +134,29 @@ export class WorkerLoop {
     if (mode === "spinning") this.#spinning++;
     else if (mode === "parked") this.#parked++;
     else this.#timeouts++;
-    const slept = mode === "parked" || (mode === "timeout" && this.#strategy.kind !== "spin");
-    if (slept) this.#notes.slept(this.#scheduler.clock);
-    else this.#notes.spun(this.#scheduler.clock);
+    if (mode === "spinning") this.#notes.spun(this.#scheduler.clock);
+    else this.#notes.slept(this.#scheduler.clock);
+  }
+
+  /**
+   * Looks until there is work, or for `ns`: what the strategy would do, but so that next to nothing
+   * lies between the look that finds an interrupt and the turn that takes it.
+   */
+  #spin(ns: number): void {
+    const body = this.#body;
+    const attention = this.#attention;
+    const { clock } = this.#scheduler;
+    const end = clock.now() + ns;
+    do {
+      for (let look = 0; look < LOOKS_PER_CLOCK; look++) {
+        if (!body.glance() && !attention.glance()) continue;
+        this.#spinning++;
+        this.#notes.spun(clock);
+        return;
+      }
+    } while (clock.now() < end);
+    this.#timeouts++;
+    this.#notes.spun(clock);
   }
 
   /**

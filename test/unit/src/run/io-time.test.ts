@@ -9,7 +9,7 @@ test("I/O lasts until the guest does something else", () => {
   const life = trace(
     [10, "guest_firmware"],
     [20, "guest_io_start"],
-    [25, "ioctl_enter"],
+    [25, "process_attach"],
     [50, "guest_reset"],
     [60, "guest_io_start"],
     [70, "guest_io_stop"],

@@ -11,6 +11,13 @@ const steppingClock = (stepNs: number) => {
   return { now: () => (now += stepNs) };
 };
 
+const waysOf = (rounds: number) => ({
+  ns: new Float64Array(rounds),
+  aheadNs: new Float64Array(rounds),
+});
+/** Two threads' clocks are found by readings, each on its own, ns. */
+const CLOCKS_APART = 10_000;
+
 describe.each(["spin", "park"] as const)("one way of a word, %s", (mode) => {
   test("is timed from stamp to stamp between two threads", async () => {
     const rounds = 200;
@@ -18,20 +25,22 @@ describe.each(["spin", "park"] as const)("one way of a word, %s", (mode) => {
     const worker = new Worker(new URL("./floor-peer.ts", import.meta.url), { workerData: data });
     const answered = once(worker, "message");
     const clock = new WallClock();
-    const out = new Float64Array(rounds);
+    const out = waysOf(rounds);
     const begun = clock.now();
     const timed = sendSide(data.memory, rounds, mode, out, clock, clock.now() + 20e9);
     const took = clock.now() - begun;
     expect(timed).toBe(rounds);
     expect(await answered).toEqual([true]);
-    expect(out.every((ns) => ns > 0)).toBe(true);
-    // Ways do not overlap, and there is a pause before each.
-    expect(out.reduce((a, b) => a + b)).toBeLessThan(took - rounds * 10_000);
+    expect(out.ns.every((ns) => ns > 0)).toBe(true);
+    // There and back do not overlap, and there is a pause before each.
+    expect(2 * out.ns.reduce((a, b) => a + b)).toBeLessThan(took - rounds * 10_000);
+    // The receiver's stamp is between the sender's.
+    expect(out.aheadNs.every((ahead, i) => Math.abs(ahead) < out.ns[i]! + CLOCKS_APART)).toBe(true);
   });
 
   test("ends at the deadline if nobody answers, and the receiver is told not to wait", () => {
     const memory = createOneWayMemory();
-    const out = new Float64Array(10);
+    const out = waysOf(10);
     expect(sendSide(memory, 10, mode, out, steppingClock(1e6), 9e6)).toBe(0);
     const patient = { now: () => 0 };
     expect(receiveSide(memory, 10, mode, patient, 1)).toBe(false);
@@ -40,6 +49,6 @@ describe.each(["spin", "park"] as const)("one way of a word, %s", (mode) => {
   test("ends at the deadline if nobody sends", () => {
     const memory = createOneWayMemory();
     expect(receiveSide(memory, 10, mode, steppingClock(1e6), 5e6)).toBe(false);
-    expect(sendSide(memory, 10, mode, new Float64Array(10), { now: () => 0 }, 1)).toBe(0);
+    expect(sendSide(memory, 10, mode, waysOf(10), { now: () => 0 }, 1)).toBe(0);
   });
 });

@@ -43,6 +43,13 @@ describe("the wall clock", () => {
   });
 });
 
+it("is put right where it was found to be ahead of another thread's", () => {
+  const [clock, other] = [new WallClock(), new WallClock()];
+  clock.setBack(1e9);
+  const apart = other.now() - clock.now();
+  expect(Math.abs(apart - 1e9)).toBeLessThan(1e8);
+});
+
 describe("the virtual clock", () => {
   it("stands still but for what is spent, until the next event", () => {
     const clock = new VirtualClock();
