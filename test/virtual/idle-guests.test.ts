@@ -1,4 +1,4 @@
-/** The virtual engine looks at who has something to do, not at everybody: idle guests cost nothing. */
+/** The virtual engine looks at who has something to do, not at everybody: idling costs nothing. */
 import { expect, test } from "vitest";
 import { createGuest } from "../../guest/guest.ts";
 import { createHost } from "../../host/host.ts";
