@@ -124,8 +124,8 @@ main{padding-bottom:3rem}
   figure,tr,.verdict,.figures{break-inside:avoid}
   h2,h3{break-after:avoid}
   .scroll{overflow:visible}
-  .matrix table{font-size:8.2pt}
-  .matrix th,.matrix td{padding:.2rem .4rem}
+  table{font-size:8.2pt}
+  th,td{padding:.2rem .4rem}
   a{color:inherit;text-decoration:none}
 }
 `;
