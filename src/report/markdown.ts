@@ -23,13 +23,14 @@ export function markdownText(text: string): string {
     .replace(/[\\`*_[\]|~$]|(?<=www)\./gi, (sign) => `\\${sign}`);
 }
 
-/** A table: the first column left, the others right; cells are Markdown already. */
+/** A table: the first columns left, the others right; cells are Markdown already. */
 export function markdownTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
+  left = 1,
 ): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, i) => (i === 0 ? ":--" : "--:"));
+  const rule = head.map((_, i) => (i < left ? ":--" : "--:"));
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 

@@ -79,7 +79,7 @@ export function matrixMarkdown(matrix: PolicyMatrix): string {
     const like = folded.get(topology);
     const content =
       like === undefined
-        ? markdownTable(head, rows)
+        ? markdownTable(head, rows, 2)
         : `Every figure is as on ${markdownText(like)}.`;
     return `#### ${markdownText(nameOf(topology, about))}\n\n${content}`;
   });

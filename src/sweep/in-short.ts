@@ -16,17 +16,18 @@ const COSTS: readonly { readonly key: string; readonly what: string }[] = [
   { key: "rearmP50", what: "the re-arm time" },
 ];
 
-/** At most seven sentences; none where there is nothing to compare. */
+/** At most seven sentences, but seldom more than six; none where there is nothing to compare. */
 export function inShort(all: readonly Place[], seeds: number): string[] {
   const places = all.filter(({ isKnown }) => isKnown);
   const policies = places[0]?.policies ?? [];
   if (policies.length < 2) return [];
-  const facts = new Facts(places, policies);
+  const facts = new Facts(places, policies, seeds);
   return [
     facts.harm(),
     facts.avoided(),
     facts.again(),
     facts.inevitable(),
+    facts.undecided(),
     facts.harmless(),
     facts.therefore(),
     seeds === 1 ? "All this is of one seed, and cannot be told from chance." : null,
@@ -42,11 +43,14 @@ class Facts {
   readonly #decided: readonly Place[];
   /** The others, if there are any; else all. */
   readonly #rest: readonly Place[];
+  /** Those of them where it may decide, and the seeds do not tell. */
+  readonly #unclear: readonly Place[];
+  readonly #seeds: number;
   /** Policies that harm so somewhere, and those that do so nowhere. */
   readonly #harming: readonly string[];
   readonly #sparing: readonly string[];
 
-  constructor(places: readonly Place[], policies: readonly string[]) {
+  constructor(places: readonly Place[], policies: readonly string[], seeds: number) {
     const worse = (place: Place, policy: string): boolean =>
       policies.some((other) => told(place, CAUSED, policy, other) === "more");
     this.#places = places;
@@ -58,6 +62,10 @@ class Facts {
     this.#decided = places.filter((place) => policies.some((policy) => worse(place, policy)));
     const rest = places.filter((place) => !this.#decided.includes(place));
     this.#rest = rest.length === 0 ? places : rest;
+    this.#unclear = rest.filter((place) =>
+      policies.some((a) => policies.some((b) => told(place, CAUSED, a, b) === "unclear")),
+    );
+    this.#seeds = seeds;
     this.#harming = policies.filter(harms);
     this.#sparing = policies.filter((policy) => !harms(policy));
   }
@@ -65,6 +73,7 @@ class Facts {
   /** With whom idle irqs harmed others that another policy would have spared. */
   harm(): string | null {
     if (this.#harming.length === 0) {
+      if (this.#unclear.length > 0) return null;
       return "With no policy did idle irqs make more requests of others fail than with another.";
     }
     const parts = together(this.#harming, (policy) => {
@@ -119,7 +128,8 @@ class Facts {
 
   /** Harm that no policy prevents. */
   inevitable(): string | null {
-    const where = this.#places.filter((place) => hasHarm(place) && !this.#decided.includes(place));
+    const open = [...this.#decided, ...this.#unclear];
+    const where = this.#places.filter((place) => hasHarm(place) && !open.includes(place));
     if (where.length === 0) return null;
     const static_ = where.filter(({ isEffective }) => !isEffective);
     const other = where.filter(({ isEffective }) => isEffective);
@@ -127,6 +137,15 @@ class Facts {
       of.length === 0 ? [] : [`${rangeText(of, CAUSED, this.#policies)} ${this.#under(of)}${why}`];
     const parts = [...part(static_, ", where no single irq can be given back"), ...part(other, "")];
     return `Whatever the policy, idle irqs made requests of others fail: ${parts.join("; ")}.`;
+  }
+
+  undecided(): string | null {
+    if (this.#unclear.length === 0) return null;
+    const range = rangeText(this.#unclear, CAUSED, this.#policies);
+    return (
+      `At ${plural(this.#seeds, "seed")} it cannot be told whether the policy matters to others ` +
+      `${this.#under(this.#unclear)}, where idle irqs made ${range} requests fail.`
+    );
   }
 
   /** Why the others are unharmed: tables that suffice, or nothing idle when they did not. */
@@ -149,6 +168,9 @@ class Facts {
     const cheap = cheapest(this.#rest, this.#policies);
     const isAny = cheap.length === this.#policies.length;
     const least = `${listText(cheap)} ${cheap.length === 1 ? "costs" : "cost"} least`;
+    if (this.#decided.length === 0 && this.#unclear.length > 0) {
+      return "So these seeds do not decide what speaks for giving irqs back; more may (--seeds).";
+    }
     if (this.#decided.length === 0) {
       const costs = isAny ? "no policy costs more than another" : least;
       const reason = cheap.length === 0 ? "" : `, and ${costs}`;

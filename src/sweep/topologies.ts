@@ -53,11 +53,6 @@ function lpis(size: number): number {
   return Math.min(LPIS_MAX, share(size) + ITS_BOOT_LPIS);
 }
 
-/** `64 entries for all devices together`: equal in all topologies with a small table. */
-function forDevices(entries: number, what: string): string {
-  return `${formatCount(entries)} ${what} for all devices together`;
-}
-
 export const TOPOLOGIES: readonly Topology[] = [
   {
     name: "vtd",
@@ -67,8 +62,8 @@ export const TOPOLOGIES: readonly Topology[] = [
   {
     name: "vtd-small",
     about: (size) =>
-      `VT-d, one table of ${formatCount(size)}, ${VTD_BOOT_IRTES} of them the host's own: ` +
-      forDevices(share(size), "entries"),
+      `VT-d, one table: ${formatCount(share(size))} of its ${formatCount(size)} entries for all ` +
+      `devices together, ${VTD_BOOT_IRTES} the host's own`,
     platform: "x86-vtd",
     entries: (size) => size,
   },
@@ -80,8 +75,8 @@ export const TOPOLOGIES: readonly Topology[] = [
   {
     name: "amd-bridge",
     about: (size) =>
-      `AMD-Vi, all behind one bridge, whose table is as tight as vtd-small's: ` +
-      forDevices(bridgeSize(size), "entries"),
+      `AMD-Vi, all behind one bridge, one table: ${formatCount(bridgeSize(size))} entries for ` +
+      "all devices together, as on vtd-small",
     platform: "x86-amd",
     entries: bridgeSize,
     bridged: true,
@@ -89,8 +84,8 @@ export const TOPOLOGIES: readonly Topology[] = [
   {
     name: "its",
     about: (size) =>
-      `arm64 with a GICv3 ITS, whole tables at a time: ` +
-      forDevices(lpis(size) - ITS_BOOT_LPIS, "LPIs"),
+      "arm64 with a GICv3 ITS, whole tables at a time: " +
+      `${formatCount(lpis(size) - ITS_BOOT_LPIS)} LPIs for all devices together`,
     platform: "arm64-its",
     entries: lpis,
   },

@@ -250,7 +250,9 @@ duration: 300ms
     expect(await runCli(command("-j", "1"), one)).toBe(0);
     expect(await runCli(command("-j", "2", "--out", directory), two)).toBe(0);
     expect(two.stdout).toBe(one.stdout);
-    expect(one.stdout).toContain("vtd-small: VT-d, one table of 64, 21 of them the host's own");
+    expect(one.stdout).toContain(
+      "vtd-small: VT-d, one table: 43 of its 64 entries for all devices",
+    );
     expect(one.stderr).toBe("");
     expect(readStored(directory)).toMatchObject({ scenario: "small", seeds: [1, 2] });
     expect(readFileSync(join(directory, "report.html"), "utf8")).toContain("<svg");
