@@ -94,7 +94,8 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
-    throw new UsageError(`--costs ${file}: cannot be read (${code})`);
+    const hint = "a file of lines such as irqAlloc: 3us";
+    throw new UsageError(`--costs ${file}: cannot be read (${code})`, { hint });
   }
 }
 
