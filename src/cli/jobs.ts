@@ -97,9 +97,13 @@ export async function interruptible<T>(
     abort.abort();
   });
   const clock = new WallClock();
-  const start = clock.now();
+  let start = clock.now();
+  let step = "";
   const show: Interruptible["show"] = (what, done, total, failed) => {
     if (!io.errIsTty) return;
+    // Each step has runs of its own kind: what is left is reckoned from its own beginning.
+    if (step !== "" && step !== what) start = clock.now();
+    step = what;
     const left = ((clock.now() - start) / done) * (total - done);
     const troubles = failed === 0 ? "" : `, ${failed} failed`;
     status.note(`${what}: ${done} of ${total} runs${troubles}, about ${formatNs(left)} left`);

@@ -74,6 +74,7 @@ export async function comparePolicies(
     lateNs,
     isInterrupted,
     sensitivity: varied?.rows ?? null,
+    moreShort: varied?.summary == null ? [] : [varied.summary],
     moreLimits: [varied === null ? NOT_VARIED : limitOfSensitivity(seeds.length)],
     provenance: {
       kernel: scenario.host.kernel,

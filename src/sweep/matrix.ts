@@ -25,6 +25,7 @@ export interface MatrixInput {
   readonly isInterrupted: boolean;
   /** Null: costs were not varied. */
   readonly sensitivity: readonly MatrixSensitivity[] | null;
+  readonly moreShort: readonly string[];
   readonly moreLimits: readonly string[];
   readonly provenance: Readonly<Record<string, string | number | boolean>>;
 }
@@ -42,7 +43,7 @@ export function policyMatrix(input: MatrixInput): PolicyMatrix {
     seeds,
     metrics: METRICS.map(({ key, title, unit, better }) => ({ key, title, unit, better })),
     cells: places.flatMap((place) => place.policies.map((policy) => matrixCell(place, policy))),
-    short: inShort(places, seeds.length),
+    short: [...inShort(places, seeds.length), ...input.moreShort],
     verdict: verdictOf(places, seeds.length),
     limits: [...limitsOf(scenario, places, input), ...input.moreLimits],
     ...(sensitivity === null ? {} : { sensitivity }),

@@ -1,15 +1,17 @@
 /** Which orders of policies change when one cost is halved or doubled. */
 import { UsageError } from "../base/errors.ts";
+import { formatCount } from "../base/units.ts";
 import type { MatrixSensitivity } from "../report/policy-matrix.ts";
 import { didYouMean } from "../scenario/suggest.ts";
 import { type Costs, DEFAULT_COSTS } from "../time/costs.ts";
 import { type GridRunOptions, type RunQueue, runGrid } from "./compare.ts";
 import { type CellRuns, type Place, placesOf } from "./comparison.ts";
 import type { GridCell } from "./grid.ts";
+import { TOLD } from "./harm.ts";
 import { METRICS, type Metric } from "./metrics.ts";
 import type { Order } from "./order.ts";
 import { splitList } from "./policies.ts";
-import { plural } from "./words.ts";
+import { listText, plural } from "./words.ts";
 
 const COST_NAMES = Object.keys(DEFAULT_COSTS) as (keyof Costs)[];
 
@@ -106,6 +108,13 @@ function opposite(order: Order): string {
   return order === "less" ? "more" : order === "more" ? "less" : "as much";
 }
 
+export interface Sensitivity {
+  readonly rows: MatrixSensitivity[];
+  /** All of them in a sentence; null if there is none. */
+  readonly summary: string | null;
+  readonly isInterrupted: boolean;
+}
+
 export interface SensitivityOptions extends GridRunOptions {
   readonly names: readonly (keyof Costs)[];
 }
@@ -119,7 +128,7 @@ export async function runSensitivity(
   base: readonly CellRuns[],
   queue: RunQueue,
   options: SensitivityOptions,
-): Promise<{ readonly rows: MatrixSensitivity[]; readonly isInterrupted: boolean }> {
+): Promise<Sensitivity> {
   const seeds = options.seeds.slice(0, SENSITIVITY_SEEDS);
   const places = placesOf(
     base.map((cell) => ({ ...cell, runs: cell.runs.slice(0, seeds.length) })),
@@ -133,6 +142,7 @@ export async function runSensitivity(
     0,
   );
   const rows: MatrixSensitivity[] = [];
+  const changed: ChangedOrders[] = [];
   const steps = options.names.flatMap((name) => CHANGES.map((change) => ({ name, change })));
   for (const [i, { name, change }] of steps.entries()) {
     const { signal, onProgress } = options;
@@ -145,10 +155,42 @@ export async function runSensitivity(
       onProgress: (done, total, failed) =>
         onProgress?.(i * total + done, steps.length * total, failed),
     });
-    if (runs.isInterrupted || signal?.aborted === true) return { rows, isInterrupted: true };
-    rows.push(sensitivityRow(name, change.name, flipsOf(differing, placesOf(runs.cells)), orders));
+    if (runs.isInterrupted || signal?.aborted === true) {
+      return { rows, summary: null, isInterrupted: true };
+    }
+    const flips = flipsOf(differing, placesOf(runs.cells));
+    rows.push(sensitivityRow(name, change.name, flips, orders));
+    changed.push({ change: `${name} ${change.name}`, flips });
   }
-  return { rows, isInterrupted: false };
+  return { rows, summary: summaryOf(changed, options.names.length, orders), isInterrupted: false };
+}
+
+interface ChangedOrders {
+  /** `irqAlloc halved`. */
+  readonly change: string;
+  readonly flips: readonly Flip[];
+}
+
+/** The answer of all rows in a sentence; null where there was no order to change. */
+export function summaryOf(
+  changed: readonly ChangedOrders[],
+  costs: number,
+  orders: number,
+): string | null {
+  if (orders === 0) return null;
+  const what = `Halving and doubling ${plural(costs, "cost")}, one at a time,`;
+  const pairs = `${plural(orders, "order")} of two policies`;
+  const flipping = changed.filter(({ flips }) => flips.length > 0);
+  if (flipping.length === 0) return `${what} changes none of ${pairs}.`;
+  const most = Math.max(...flipping.map(({ flips }) => flips.length));
+  const harming = flipping.filter(({ flips }) =>
+    flips.some(({ metric }) => TOLD.includes(metric.key)),
+  );
+  const harm =
+    harming.length === 0
+      ? "none of them in who is refused irqs"
+      : `some in who is refused irqs (${listText(harming.map(({ change }) => change))})`;
+  return `${what} changes at most ${formatCount(most)} of ${pairs}, ${harm}.`;
 }
 
 /** What the table leaves out. */

@@ -8,6 +8,7 @@ import { placesOf } from "./comparison.ts";
 import { METRICS, type Metric } from "./metrics.ts";
 import { withInterval } from "./numbers.ts";
 import { ALIKE } from "./order.ts";
+import { distinct, listText, together } from "./words.ts";
 
 export interface ComparisonText {
   readonly matrix: PolicyMatrix;
@@ -134,14 +135,25 @@ function bullet(text: string, width: number, mark = "-"): string[] {
   return wrap(text, width - 4).map((line, i) => `  ${i === 0 ? mark : " "} ${line}`);
 }
 
+/** Changes that flip something each have a row; the others are named together. */
 function sensitivityLines({ sensitivity }: PolicyMatrix, width: number, style: Style): string[] {
   if (sensitivity === undefined || sensitivity.length === 0) return [];
-  const rows = sensitivity.flatMap(({ cost, change, flips, verdict }) =>
-    wrap(verdict, Math.max(40, width - 40)).map((line, i) =>
-      i === 0 ? [cost, change, flips ? "flips" : "stands", line] : ["", "", "", line],
-    ),
-  );
-  return [style.bold("Sensitivity to costs"), ...tableLines(rows, { left: [0, 1, 2, 3] }), ""];
+  const rows = sensitivity
+    .filter(({ flips }) => flips)
+    .flatMap(({ cost, change, verdict }) =>
+      wrap(verdict, Math.max(40, width - 34)).map((line, i) =>
+        i === 0 ? [cost, change, line] : ["", "", line],
+      ),
+    );
+  const standing = together(
+    distinct(sensitivity.filter(({ flips }) => !flips).map(({ cost }) => cost)),
+    (cost) => {
+      const of = sensitivity.filter((row) => row.cost === cost && !row.flips);
+      return listText(of.map(({ change }) => change));
+    },
+  ).flatMap(({ text, items }) => bullet(`all orders stand, ${text}: ${items.join(", ")}`, width));
+  const table = tableLines(rows, { left: [0, 1, 2] });
+  return [style.bold("Sensitivity to costs"), ...table, ...standing, ""];
 }
 
 function warningLines({ warnings = [] }: PolicyMatrix, width: number, style: Style): string[] {

@@ -48,6 +48,7 @@ describe("a place", () => {
 const INPUT = {
   scenario: "s",
   about: {},
+  moreShort: [],
   seeds: [5, 6, 7],
   jitterNs: 0,
   lateNs: 100_000,

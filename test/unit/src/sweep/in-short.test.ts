@@ -96,8 +96,8 @@ describe("in short", () => {
       { policy: "bounded", figures: { failuresCaused: [5, 3, 6], failures: [5, 3, 6] } },
     ]);
     expect(words).toEqual([
-      "At 3 seeds it cannot be told whether the policy matters to others under qemu on vtd, where " +
-        "idle irqs made 4.7 to 5 requests fail.",
+      "At 3 seeds it cannot be told whether the policy matters to others under qemu on vtd, " +
+        "where idle irqs made 4.7 to 5 requests fail.",
       "So these seeds do not decide what speaks for giving irqs back; more may (--seeds).",
     ]);
   });

@@ -6,8 +6,14 @@ import { placesOf } from "../../../../src/sweep/comparison.ts";
 import { gridCells, loadGridBase } from "../../../../src/sweep/grid.ts";
 import type { RunFigures, RunJob } from "../../../../src/sweep/job.ts";
 import { SerialQueue } from "../../../../src/sweep/job-queue.ts";
+import { METRICS } from "../../../../src/sweep/metrics.ts";
 import { parsePolicies } from "../../../../src/sweep/policies.ts";
-import { flipsOf, parseCostNames, runSensitivity } from "../../../../src/sweep/sensitivity.ts";
+import {
+  flipsOf,
+  parseCostNames,
+  runSensitivity,
+  summaryOf,
+} from "../../../../src/sweep/sensitivity.ts";
 import { parseTopologies } from "../../../../src/sweep/topologies.ts";
 import { parseVmms } from "../../../../src/sweep/vmms.ts";
 import { DEFAULT_COSTS } from "../../../../src/time/costs.ts";
@@ -65,7 +71,7 @@ it("runs the grid with each cost halved and doubled, and tells what flips", asyn
   const options = { seeds: [1, 2, 3, 4], jitterNs: 0, lateNs: 1, costs: {} };
   const base = await runGrid(cells, queue, options);
   const totals = new Set<number>();
-  const { rows, isInterrupted } = await runSensitivity(cells, base.cells, queue, {
+  const { rows, summary, isInterrupted } = await runSensitivity(cells, base.cells, queue, {
     ...options,
     names: ["irqFree", "syscall"],
     onProgress: (_, total) => totals.add(total),
@@ -85,4 +91,34 @@ it("runs the grid with each cost halved and doubled, and tells what flips", asyn
       "more, is less",
   );
   expect(rows[1]!.verdict).toBe("all 13 orders stand");
+  expect(summary).toBe(
+    "Halving and doubling 2 costs, one at a time, changes at most 1 of 13 orders of two policies, " +
+      "none of them in who is refused irqs.",
+  );
+});
+
+describe("all rows in a sentence", () => {
+  const [place] = placesOf([syntheticCell({ policy: "a" }), syntheticCell({ policy: "b" })]);
+  const flip = (key: string) => {
+    const metric = METRICS.find((one) => one.key === key)!;
+    return { metric, place: place!, a: "a", b: "b", before: "less", after: "more" } as const;
+  };
+
+  it("says so where nothing changes, and nothing where there is nothing to change", () => {
+    expect(summaryOf([{ change: "irqAlloc halved", flips: [] }], 1, 26)).toBe(
+      "Halving and doubling 1 cost, one at a time, changes none of 26 orders of two policies.",
+    );
+    expect(summaryOf([], 1, 0)).toBeNull();
+  });
+
+  it("names the changes that change who is refused irqs", () => {
+    const changed = [
+      { change: "irqAlloc halved", flips: [flip("rearmP50"), flip("peak")] },
+      { change: "guestIsr doubled", flips: [flip("failuresCaused")] },
+    ];
+    expect(summaryOf(changed, 2, 26)).toBe(
+      "Halving and doubling 2 costs, one at a time, changes at most 2 of 26 orders of two " +
+        "policies, some in who is refused irqs (guestIsr doubled).",
+    );
+  });
 });

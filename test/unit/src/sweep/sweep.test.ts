@@ -123,7 +123,7 @@ describe("a file of costs", () => {
     );
     expect(wrong("irqAlloc: 3\n")).toContain("c.yaml:1:11: a cost needs a unit");
     expect(wrong("irqAlloc: fast\n")).toContain('c.yaml:1:11: "fast" is not a duration');
-    expect(wrong("- irqAlloc\n")).toContain("is no list of costs");
+    expect(wrong("- irqAlloc\n")).toContain("is no mapping of costs to times");
   });
 });
 
