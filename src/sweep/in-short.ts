@@ -118,9 +118,15 @@ class Facts {
       this.#places.filter((place) => meanOf(place, REFUSED_AGAIN, policy) > 0);
     const giving = this.#policies.filter((policy) => where(policy).length > 0);
     if (giving.length === 0) return null;
+    const keeper = this.#policies.find((policy) => where(policy).length === 0);
     const parts = together(giving, (policy) => {
       const range = rangeText(where(policy), REFUSED_AGAIN, [policy]);
-      return `${range} ${this.#under(where(policy))}`;
+      const even = where(policy).filter(
+        (place) => keeper !== undefined && told(place, FAILED, policy, keeper) !== "less",
+      );
+      const places = even.length === where(policy).length ? "" : ` ${this.#under(even)}`;
+      const total = even.length === 0 ? "" : `, no fewer in all than with ${keeper}${places}`;
+      return `${range} ${this.#under(where(policy))}${total}`;
     });
     const texts = parts.map(({ text, items }) => `with ${listText(items)} ${text}`);
     return `Requests for irqs that had been given back were refused: ${texts.join("; ")}.`;

@@ -58,6 +58,19 @@ describe("in short", () => {
     expect(turned.at(-1)).toContain("what speaks for bounded and free-on-unset is a table");
   });
 
+  it("says where what is given back is refused as often as a cache makes others fail", () => {
+    const words = short([
+      { policy: "cache", vmm: "dpdk", figures: caused(3) },
+      { policy: "bounded", vmm: "dpdk", figures: { failures: each(2), refusedAgain: each(2) } },
+      { policy: "cache", vmm: "crosvm", figures: caused(6) },
+      { policy: "bounded", vmm: "crosvm", figures: { failures: each(6), refusedAgain: each(6) } },
+    ]);
+    expect(words[2]).toBe(
+      "Requests for irqs that had been given back were refused: with bounded 2 to 6 under every " +
+        "VMM on vtd, no fewer in all than with cache under crosvm on vtd.",
+    );
+  });
+
   it("of policies that do not differ says that nothing speaks for giving back", () => {
     expect(short([{ policy: "cache" }, { policy: "bounded" }])).toEqual([
       "With no policy did idle irqs make more requests of others fail than with another.",

@@ -92,8 +92,8 @@ it("runs the grid with each cost halved and doubled, and tells what flips", asyn
   );
   expect(rows[1]!.verdict).toBe("all 13 orders stand");
   expect(summary).toBe(
-    "Halving and doubling 2 costs, one at a time, changes at most 1 of 13 orders of two policies, " +
-      "none of them in who is refused irqs.",
+    "Halving and doubling 2 costs, one at a time, changes at most 1 of 13 orders of two " +
+      "policies, none of them in who is refused irqs.",
   );
 });
 
