@@ -135,6 +135,12 @@ export class VmProcess implements GuestMachine {
     this.#actions.length = 0;
   }
 
+  catchInterrupt(): boolean {
+    if (!this.#interrupts.catchSingle()) return false;
+    publishProgress(this.#port, this.#interrupts.delivered);
+    return true;
+  }
+
   poll(): number {
     if (!this.alive() || this.#stalled()) return 0;
     // Interrupts first: they are what somebody waits for by the nanosecond.

@@ -43,7 +43,7 @@ export class GuestInterrupts {
   readonly #taken: Int32Array;
   readonly #samples: LatencySamples;
   readonly #watch: LatencyWatch | null;
-  /** Null where every interrupt is a sample: on a virtual clock, or for a watch, that costs nothing. */
+  /** Null where every interrupt is a sample: on a virtual clock, or for a watch. */
   readonly #rate: SampleRate | null;
   /** Rows of INTx: a request may bring no token, or several. */
   readonly #isLevel: Uint8Array;
@@ -109,6 +109,18 @@ export class GuestInterrupts {
   pending(): boolean {
     const { lapics } = this.#vm;
     return lapics.pending() || (this.#accepting && lapics.waiting > 0);
+  }
+
+  /**
+   * A look that delivers what it finds, if it is a single interrupt; true if it was. For a thread
+   * that spins, and has nothing but this call between the look and the handler. Hot path.
+   */
+  catchSingle(): boolean {
+    if (!this.#accepting || this.#full) return false;
+    const single = this.#vm.lapics.takeSingle();
+    if (single === NOT_SINGLE) return false;
+    this.#dispatch(single);
+    return true;
   }
 
   /** Collects and delivers interrupts; returns how much there was to do. Hot path. */

@@ -290,6 +290,8 @@ export interface GuestReport {
 
 /** One VM process. All calls from its own thread. */
 export interface GuestMachine {
+  /** Takes and handles an interrupt if there is just one and vCPUs take any: true if it was so. */
+  catchInterrupt(): boolean;
   /** Powers the VM on and starts its timeline (times relative to now). */
   start(): void;
   /** Takes responses, interrupts and readable eventfds; returns how much there was to do. */

@@ -1,4 +1,4 @@
-/** The raw floor of a lone interrupt: a word's one way, stamped at both ends, at a device's pace. */
+/** The raw floor of a lone interrupt: a word's one way, stamped at both ends, at device pace. */
 import { CACHE_LINE_BYTES } from "./arena.ts";
 import {
   abandon,

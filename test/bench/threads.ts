@@ -51,7 +51,7 @@ function scenarioOf(load: Load) {
   );
 }
 
-/** The first two CPUs there are, for a host and a guest that must not share one; none if unknown. */
+/** The first two CPUs there are, for a host and a guest that share none; none if unknown. */
 async function pair(): Promise<{ cpus: readonly number[] } | object> {
   const allowed = (await allowedCpus()) ?? [];
   return allowed.length >= 2 ? { cpus: allowed.slice(0, 2) } : {};

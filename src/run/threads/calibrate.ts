@@ -16,8 +16,8 @@ import type { WorkerHandle } from "./worker-handle.ts";
 
 /**
  * Stretches of a probe and rounds in each: about 100 ms of spinning, as much of parking. The median
- * of the stretches' medians passes over the first, in which code is compiled, and over those in which
- * something else ran on one of the cores.
+ * of the stretches' medians passes over the first, in which code is compiled, and over those in
+ * which something else ran on one of the cores.
  */
 const STRETCHES: Readonly<Record<FloorMode, { count: number; rounds: number }>> = {
   spin: { count: 9, rounds: 1_000 },

@@ -35,6 +35,10 @@ class GuestBody implements LoopBody {
     return this.#machine.poll();
   }
 
+  catchWork(): boolean {
+    return this.#machine.catchInterrupt();
+  }
+
   hasWork(): boolean {
     const port = this.#port;
     return (

@@ -38,6 +38,11 @@ class HostBody implements LoopBody {
     return this.#machine.poll();
   }
 
+  /** Nothing of the host's is done without a turn. */
+  catchWork(): boolean {
+    return false;
+  }
+
   hasWork(): boolean {
     for (let i = 0; i < this.#ports.length; i++) {
       const port = this.#ports[i]!;

@@ -10,12 +10,16 @@ import { WakeNotes } from "./wake-notes.ts";
 const SLICE_NS = 1_000_000_000;
 /** Turns between two looks at the clock while there is work. */
 const TURNS_PER_LOOK = 64;
-/** Looks for work between two looks at the clock, during which a thread that only spins is blind. */
+/** Looks for work between two looks at the clock, in which a thread that only spins is blind. */
 const LOOKS_PER_CLOCK = 64;
+/** Of these, how many are for interrupts alone, and one more for everything. */
+const CATCHES_PER_LOOK = 4;
 
 export interface LoopBody {
   /** Does what there is to do; returns how much that was. */
   poll(): number;
+  /** A look that does what it finds where that needs no turn: true if it was so. */
+  catchWork(): boolean;
   /** True if `poll` would find work: what the wait strategy looks at. */
   hasWork(): boolean;
   /** The same by plain reads, which may be stale: what it looks at while it spins. */
@@ -149,7 +153,10 @@ export class WorkerLoop {
     const end = clock.now() + ns;
     do {
       for (let look = 0; look < LOOKS_PER_CLOCK; look++) {
-        if (!body.glance() && !attention.glance()) continue;
+        if (!body.catchWork()) {
+          // Other work than an interrupt can wait for a few looks.
+          if (look % CATCHES_PER_LOOK !== 0 || !(body.glance() || attention.glance())) continue;
+        }
         this.#spinning++;
         this.#notes.spun(clock);
         return;

@@ -11,6 +11,11 @@ const TURNS = 12;
 /** A body that always has work and can never do it, until it dies of old age. */
 class Fruitless implements LoopBody {
   turns = 0;
+
+  catchWork(): boolean {
+    return false;
+  }
+
   readonly onTurn: () => void;
 
   constructor(onTurn: () => void = () => {}) {
