@@ -1,7 +1,7 @@
 /** Compares recordings on worker threads; results and errors come in the order of the files. */
 import { Piscina } from "piscina";
 import { InvariantError, UsageError } from "../base/errors.ts";
-import { conformWorkerUrl } from "../run/entries.ts";
+import { conformWorkerUrl } from "../run/worker-urls.ts";
 import { type ConformResult, conformResult, type FileConformance } from "./conform.ts";
 import type { FileOutcome, FileTask } from "./file-worker.ts";
 import { findRecordings } from "./files.ts";

@@ -1,4 +1,4 @@
-/** Where the two sides enter: only this file knows whether it runs from sources or from dist. */
+/** Where the two sides enter an engine's own thread, from sources or from dist. */
 import type { CreateGuest, CreateHost } from "./contract.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -6,13 +6,6 @@ const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 function entry(path: string): URL {
   return new URL(`../../${path}${EXTENSION}`, import.meta.url);
 }
-
-export const hostWorkerUrl = (): URL => entry("host/worker");
-export const guestWorkerUrl = (): URL => entry("guest/worker");
-/** Compares one recording after the other (src/conform/parallel.ts). */
-export const conformWorkerUrl = (): URL => entry("src/conform/file-worker");
-/** Runs one scenario of a sweep after the other (src/sweep/thread-queue.ts). */
-export const sweepWorkerUrl = (): URL => entry("src/sweep/worker");
 
 /** The host side, loaded only by engines that run it in their own thread. */
 export async function loadHost(): Promise<{ createHost: CreateHost }> {

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { PROGRAM } from "../support/program.ts";
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), "vfio-cosim-"));
 afterAll(() => rmSync(DIRECTORY, { recursive: true }));
@@ -18,9 +18,6 @@ duration: 60s
 `,
 );
 
-const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const MAIN = ["--import", path("../tsx-loader.mjs"), path("../../src/cli/main.ts")];
-
 interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -28,7 +25,7 @@ interface Ended {
 
 /** Runs a long scenario and sends it signals, `afterMs` from its first words and each other. */
 async function runAndSignal(signals: readonly NodeJS.Signals[], afterMs: number): Promise<Ended> {
-  const child = spawn(process.execPath, [...MAIN, "run", LONG]);
+  const child = spawn(process.execPath, [...PROGRAM, "run", LONG]);
   let stdout = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     if (stdout === "") {

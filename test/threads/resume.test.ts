@@ -7,7 +7,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   appendFileSync,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,14 +17,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
+import { PROGRAM } from "../support/program.ts";
 
 /** As README has it. */
 const JOB_FILE = "jobs.jsonl";
-const LOADER = new URL("../tsx-loader.mjs", import.meta.url).href;
-const BUILT = new URL("../../dist/src/cli/main.js", import.meta.url).pathname;
-const SOURCE = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-/** `npm test` has just built it; without that the sources, which take seconds to load. */
-const MAIN = existsSync(BUILT) ? [BUILT] : ["--import", LOADER, SOURCE];
 const scratch = mkdtempSync(join(tmpdir(), "vfio-cosim-resume-"));
 const scenario = join(scratch, "small.yaml");
 writeFileSync(
@@ -60,7 +55,7 @@ function linesOf(text: string): string[] {
 }
 
 function program(args: readonly string[], dir: string): ChildProcess {
-  const argv = [...MAIN, ...args, "-j", "1", "--out", dir];
+  const argv = [...PROGRAM, ...args, "-j", "1", "--out", dir];
   return spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
 }
 

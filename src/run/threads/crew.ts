@@ -10,8 +10,8 @@ import {
 } from "../../shm/border.ts";
 import { AlwaysWaker, Attention, FutexWaker } from "../../shm/waker.ts";
 import type { GuestPlan } from "../contract.ts";
-import { guestWorkerUrl, hostWorkerUrl } from "../entries.ts";
 import { borderShape, planGuests } from "../plan.ts";
+import { guestWorkerUrl, hostWorkerUrl } from "../worker-urls.ts";
 import type { BorderHandle, GuestWorkerApi, HostWorkerApi } from "./api.ts";
 import { inTurns } from "./in-turns.ts";
 import type { StopRequest } from "./stop-request.ts";
