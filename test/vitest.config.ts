@@ -6,12 +6,15 @@ import { defineConfig, type Plugin } from "vitest/config";
 /** Tests that need a process of their own: they start threads, or look at the heap. */
 const ALONE = ["test/threads/**/*.test.ts", "test/unit/host/delivery-heap.test.ts"];
 
+/** Proofs that would take `npm test` too long: `npm run test:long`. */
+const LONG = "test/long/**/*.test.ts";
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = `${root}dist/src/run/worker-urls.js`;
 
 /**
- * `npm test` has just built dist, and its worker threads start from there: half a second of CPU time
- * less for each. Vitest alone has them start from the sources, which are never stale.
+ * `npm test` has just built dist, and its worker threads start from there: half a second of CPU
+ * time less for each. Vitest alone has them start from the sources, which are never stale.
  */
 const builtWorkers: Plugin = {
   name: "built-workers",
@@ -34,9 +37,15 @@ export default defineConfig({
       {
         extends: true,
         // Loading the modules anew for each of two hundred files took longer than the tests.
-        test: { name: "shared", include: ["test/**/*.test.ts"], exclude: ALONE, isolate: false },
+        test: {
+          name: "shared",
+          include: ["test/**/*.test.ts"],
+          exclude: [...ALONE, LONG],
+          isolate: false,
+        },
       },
       { extends: true, test: { name: "alone", include: ALONE } },
+      { extends: true, test: { name: "long", include: [LONG] } },
     ],
   },
 });

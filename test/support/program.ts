@@ -5,7 +5,7 @@ import { conformWorkerUrl } from "../../src/run/worker-urls.ts";
 const path = (url: string): string => fileURLToPath(new URL(url, import.meta.url));
 
 /** As for worker threads: from dist where `npm test` has just built it, else from the sources. */
-const fromDist = conformWorkerUrl().pathname.endsWith(".js");
+export const fromDist = conformWorkerUrl().pathname.endsWith(".js");
 
 /** Arguments of node that start it. */
 export const PROGRAM: readonly string[] = fromDist

@@ -3,14 +3,19 @@ import type { Progress, RunResult } from "../../src/run/result.ts";
 import { resultOf } from "../../src/run/run.ts";
 import { ThreadsRun } from "../../src/run/threads/engine.ts";
 import type { Scenario } from "../../src/scenario/types.ts";
+import { fromDist } from "./program.ts";
 
 export const PHASES = ["starting", "calibrating", "running", "settling"] as const;
 export type Phase = (typeof PHASES)[number];
 
-export const FAULTY = {
-  guest: new URL("faulty-guest-worker.ts", import.meta.url),
-  host: new URL("faulty-host-worker.ts", import.meta.url),
+/** Built by `npm test`, as the workers they stand for. */
+const faulty = (side: string): URL => {
+  const file = `faulty-${side}-worker`;
+  const here = fromDist ? `../../build/test/support/${file}.js` : `${file}.ts`;
+  return new URL(here, import.meta.url);
 };
+
+export const FAULTY = { guest: faulty("guest"), host: faulty("host") };
 
 interface Disturbed {
   readonly scenario: Scenario;

@@ -26,14 +26,6 @@ suite("irte-pressure", [
   },
 ]);
 
-suite("full-table", [
-  {
-    cause: "with a VMM that asks for what the guest unmasks",
-    set: ["guests.vm.vmm=qemu"],
-    fails: ["pool.irtesPeak == 65536", "allocationFailures == 1", "guests.vm254.lost > 0"],
-  },
-]);
-
 suite("irte-pressure-amd", [
   {
     cause: "with one table for all",
