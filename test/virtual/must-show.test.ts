@@ -6,7 +6,8 @@
  * KVM's routing table costs one route at a time.
  *
  * Static growth to 2,048 vectors is in test/long/growth.test.ts, the pools alone are in
- * test/unit/host/irq (pool-vtd, amd-vi, gic-its), real kernels' answers to the same in test/conformance/recordings-irte and recordings-arm64.
+ * test/unit/host/irq (pool-vtd, amd-vi, gic-its), real kernels' answers to the same in
+ * test/conformance/recordings-irte and recordings-arm64.
  */
 import { describe, expect, it } from "vitest";
 import { lostOf } from "../../src/scenario/fate-sums.ts";
