@@ -168,8 +168,8 @@ const RATES: readonly Rate[] = [
 async function rateOf(path: Rate["path"]): Promise<{ rate: number; floor: number }> {
   const { guests, durationNs, latency } = await run({
     guests: 1,
-    vectors: 17,
-    vcpus: 16,
+    vectors: 33,
+    vcpus: 32,
     durationMs: 2_000,
     wait: "spin",
     path,

@@ -15,12 +15,12 @@ import type { GuestWorkerApi, HostWorkerApi, Probed } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 /**
- * Stretches of a probe and rounds in each: about 100 ms of spinning, as much of parking. The median
- * of the stretches' medians passes over the first, in which code is compiled, and over those in
- * which something else ran on one of the cores.
+ * Stretches of a probe and rounds in each: about 170 ms of spinning, 100 ms of parking. In the first
+ * half of them code is compiled; the median of the others' medians passes over those in which
+ * something else ran on one of the cores.
  */
 const STRETCHES: Readonly<Record<FloorMode, { count: number; rounds: number }>> = {
-  spin: { count: 9, rounds: 1_000 },
+  spin: { count: 16, rounds: 1_000 },
   park: { count: 5, rounds: 200 },
 };
 
