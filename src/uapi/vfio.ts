@@ -106,9 +106,14 @@ export function packWords(words: readonly number[], size = words.length * 4): Ui
   return bytes;
 }
 
-/** The u32 at byte `offset`. */
+/** The s32 at byte `at`. By hand: a DataView for each of the many words of a call shows. */
+function s32At(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+/** The u32 at byte `offset`, of which there are four bytes. */
 export function wordAt(bytes: Uint8Array, offset: number): number {
-  return view(bytes).getUint32(offset, true);
+  return s32At(bytes, offset) >>> 0;
 }
 
 /** A SET_IRQS argument: header and data bytes behind it. */
@@ -121,13 +126,12 @@ export function encodeIrqSet(header: VfioIrqSetHeader, data: Uint8Array): Uint8A
 
 /** The header of a SET_IRQS argument of at least IRQ_SET_MINSZ bytes. */
 export function decodeIrqSetHeader(arg: Uint8Array): VfioIrqSetHeader {
-  const words = view(arg);
   return {
-    argsz: words.getUint32(0, true),
-    flags: words.getUint32(4, true),
-    index: words.getUint32(8, true),
-    start: words.getUint32(12, true),
-    count: words.getUint32(16, true),
+    argsz: wordAt(arg, 0),
+    flags: wordAt(arg, 4),
+    index: wordAt(arg, 8),
+    start: wordAt(arg, 12),
+    count: wordAt(arg, 16),
   };
 }
 
@@ -141,9 +145,7 @@ export function packFds(fds: readonly number[]): Uint8Array {
 
 /** The signed 32-bit fd number `position` of DATA_EVENTFD data. */
 export function fdAt(arg: Uint8Array, position: number): number {
-  // By hand: a call brings thousands of these, and a DataView for each shows.
-  const at = IRQ_SET_MINSZ + position * 4;
-  return arg[at]! | (arg[at + 1]! << 8) | (arg[at + 2]! << 16) | (arg[at + 3]! << 24);
+  return s32At(arg, IRQ_SET_MINSZ + position * 4);
 }
 
 export function decodeDeviceInfo(arg: Uint8Array): VfioDeviceInfo {
