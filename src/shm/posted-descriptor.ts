@@ -27,10 +27,6 @@ import { NOT_SINGLE } from "./interrupt-queue.ts";
  * The host alone posts, and believes the line nothing: whatever a guest writes there can only
  * merge, lose or invent interrupts of its own, and post() makes a bounded number of tries.
  *
- * Where single interrupts keep coming to one word, the look itself takes them: it exchanges the
- * word for 0, and what it got waits here, first in line, until it is delivered. A plain look would
- * have fetched the line only to fetch it again for writing.
- *
  * The vCPUs of a guest share a thread, which would have to look at eight PIR words of each. So
  * when the host makes an entry post to a vector it names the word (use()), and the thread looks
  * only at those that were ever named: the count of names tells it when to read them again. A name
@@ -121,25 +117,16 @@ export class PostedReader extends Descriptors {
   #used: number[] = [];
   /** Named words: by vCPU, and highest first as vectors are delivered. */
   #watched: number[] = [];
-  /** The word that the last single interrupt was in, which looks take from; -1: none. */
-  #hot = -1;
-  /** What a look took from it, and nobody has yet. */
-  #caught = 0;
 
   /** True while this thread looks by itself, and so will look again before it sleeps. */
   get polling(): boolean {
     return this.#polling;
   }
 
-  /** As `pending`, by looks that may be stale. Hot path: what a spinning vCPU does. */
+  /** As `pending`, by plain reads, which may be stale. Hot path: what a spinning vCPU looks at. */
   glance(): boolean {
-    if (this.#caught !== 0) return true;
-    const { words } = this;
-    if (this.#hot >= 0 && this.#polling) {
-      this.#caught = Atomics.exchange(words, this.#hot, 0);
-      if (this.#caught !== 0) return true;
-    }
     if (this.names[NAMED] !== this.#named) return true;
+    const { words } = this;
     const watched = this.#watched;
     for (let i = 0; i < watched.length; i++) if (words[watched[i]!] !== 0) return true;
     return false;
@@ -147,7 +134,6 @@ export class PostedReader extends Descriptors {
 
   /** True if `take` would find something: the look before a sleep. */
   pending(): boolean {
-    if (this.#caught !== 0) return true;
     if (Atomics.load(this.names, NAMED) !== this.#named) this.#readNames();
     const watched = this.#watched;
     for (let i = 0; i < watched.length; i++) {
@@ -162,28 +148,6 @@ export class PostedReader extends Descriptors {
    */
   takeSingle(): number {
     if (!this.#polling) return NOT_SINGLE;
-    const hot = this.#hot;
-    if (hot < 0) return this.#findSingle();
-    const bits = this.#caught === 0 ? Atomics.exchange(this.words, hot, 0) : this.#caught;
-    this.#caught = bits;
-    if (bits === 0) return this.#findSingle();
-    if ((bits & (bits - 1)) !== 0 || this.#anyBeside(hot)) return NOT_SINGLE;
-    this.#caught = 0;
-    return requestOf(hot) | (31 - Math.clz32(bits));
-  }
-
-  /** A word other than `hot` is not 0, or there may be new ones. */
-  #anyBeside(hot: number): boolean {
-    if (this.names[NAMED] !== this.#named) return true;
-    const watched = this.#watched;
-    for (let i = 0; i < watched.length; i++) {
-      if (watched[i] !== hot && this.words[watched[i]!] !== 0) return true;
-    }
-    return false;
-  }
-
-  /** The same where nothing is caught; the word in which it is becomes the hot one. */
-  #findSingle(): number {
     if (this.names[NAMED] !== this.#named) this.#readNames();
     const watched = this.#watched;
     let found = -1;
@@ -199,7 +163,6 @@ export class PostedReader extends Descriptors {
     if (bits === 0) return NOT_SINGLE;
     // Another may have been posted since the look.
     if (Atomics.compareExchange(this.words, found, bits, 0) !== bits) return NOT_SINGLE;
-    this.#hot = found;
     return requestOf(found) | (31 - Math.clz32(bits));
   }
 
@@ -215,7 +178,8 @@ export class PostedReader extends Descriptors {
     let taken = 0;
     for (let i = 0; i < watched.length; i++) {
       const at = watched[i]!;
-      let bits = this.#takeWord(at, polling);
+      if ((polling ? this.words[at] : Atomics.load(this.words, at)) === 0) continue;
+      let bits = Atomics.exchange(this.words, at, 0);
       while (bits !== 0) {
         const bit = 31 - Math.clz32(bits);
         bits &= ~(1 << bit);
@@ -223,17 +187,6 @@ export class PostedReader extends Descriptors {
       }
     }
     return taken;
-  }
-
-  /** What was caught in a word, else what is in it: what is posted anew is for the next take. */
-  #takeWord(at: number, polling: boolean): number {
-    if (this.#caught !== 0 && at === this.#hot) {
-      const caught = this.#caught;
-      this.#caught = 0;
-      return caught;
-    }
-    if ((polling ? this.words[at] : Atomics.load(this.words, at)) === 0) return 0;
-    return Atomics.exchange(this.words, at, 0);
   }
 
   /** From now on this thread looks at PIR by itself: SN is set. */

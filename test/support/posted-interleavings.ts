@@ -55,7 +55,7 @@ function post(
   return [fresh];
 }
 
-type Taking = Pick<PostedReader, "take" | "takeSingle" | "glance" | "pending" | "poll" | "await">;
+type Taking = Pick<PostedReader, "take" | "takeSingle" | "pending" | "poll" | "await">;
 
 /**
  * Takes interrupts until `last` has come, and sleeps where there is nothing; [LOST] if a sleep had
@@ -72,8 +72,6 @@ function serve(memory: Memory, last: number, reader: Taking, polls: boolean): nu
     const count = single >= 0 ? 1 : reader.take(out);
     taken += count;
     if (out.subarray(0, count).includes(last)) return [taken];
-    // A look may catch something, which then waits in the reader and must keep it awake.
-    if (polls) reader.glance();
     const epoch = sleeper.prepare();
     reader.await();
     if (reader.pending()) sleeper.retract();

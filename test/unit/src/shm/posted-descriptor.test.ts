@@ -31,58 +31,6 @@ function descriptors(vcpus = 1) {
   };
 }
 
-describe("looks that take", () => {
-  /** A reader that polls and has had a single interrupt of 0x41: its word is hot. */
-  function hot() {
-    const all = descriptors();
-    all.use(0x41);
-    all.use(0xf1);
-    all.reader.poll();
-    all.post(0x41);
-    expect(all.reader.takeSingle()).toBe(0x41);
-    return all;
-  }
-
-  it("keep what they took until it is delivered, once", () => {
-    const { reader, post, bit, take } = hot();
-    post(0x41);
-    expect([reader.glance(), bit(0x41), reader.pending()]).toEqual([true, 0, true]);
-    expect([reader.takeSingle(), reader.takeSingle(), ...take()]).toEqual([0x41, NOT_SINGLE]);
-    expect([reader.glance(), reader.pending()]).toEqual([false, false]);
-  });
-
-  it("leave the same vector's next interrupt fresh: both are delivered, one by one", () => {
-    const { reader, post, take } = hot();
-    post(0x41);
-    reader.glance();
-    expect(post(0x41)).toBe(POSTED_FRESH);
-    expect([take(), take(), take()]).toEqual([[0x41], [0x41], []]);
-  });
-
-  it("deliver no single one beside others: the higher vector comes first", () => {
-    const { reader, post, take } = hot();
-    post(0x41);
-    reader.glance();
-    post(0xf1);
-    expect([reader.takeSingle(), take()]).toEqual([NOT_SINGLE, [0xf1, 0x41]]);
-  });
-
-  it("deliver several of one word in their order", () => {
-    const { reader, post, take } = hot();
-    post(0x41);
-    post(0x45);
-    expect([reader.takeSingle(), take()]).toEqual([NOT_SINGLE, [0x45, 0x41]]);
-  });
-
-  it("keep a vCPU from sleeping on what they took", () => {
-    const { reader, post, take } = hot();
-    post(0x41);
-    reader.glance();
-    reader.await();
-    expect([reader.pending(), take()]).toEqual([true, [0x41]]);
-  });
-});
-
 describe("posting", () => {
   it("sets the vector's bit, and ON with the first one, which notifies", () => {
     const { post, bit } = descriptors();
