@@ -15,8 +15,8 @@ import type { GuestWorkerApi, HostWorkerApi, Probed } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 /**
- * Stretches of a probe and rounds in each: about 170 ms of spinning, 100 ms of parking. In the first
- * half of them code is compiled; the median of the others' medians passes over those in which
+ * Stretches of a probe and rounds in each: about 170 ms of spinning, 100 ms of parking. Code is
+ * compiled in the first half of them; the median of the others' medians passes over those in which
  * something else ran on one of the cores.
  */
 const STRETCHES: Readonly<Record<FloorMode, { count: number; rounds: number }>> = {
