@@ -14,8 +14,8 @@ const NOTHING: Probed = { waysNs: new Float64Array(0), aheadNs: new Float64Array
 
 /**
  * Plays one side. The ping side returns medians of each stretch that was completed in time, or of
- * what there was of the first: a way, ns, a reading of the clock included, and by how much the other
- * side's clock is ahead. The first half of the stretches is left out: code was compiled in them.
+ * what there was of the first: a way, ns, a reading of the clock included, and by how much the
+ * other side's clock is ahead. The first half of the stretches is left out: code was compiled then.
  */
 export function probe(request: ProbeRequest, clock: Clock): Probed {
   const { meeting, stretches, side, mode, rounds } = request;
