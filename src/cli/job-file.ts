@@ -1,8 +1,9 @@
 /** DIR/jobs.jsonl of `--out DIR`: a line for each finished run, so that a killed one goes on. */
-import { appendFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import type { JobStore } from "../sweep/resumed-queue.ts";
+import { makeDirectory } from "./execute.ts";
 
 export const JOB_FILE = "jobs.jsonl";
 
@@ -19,8 +20,8 @@ export class JobFile implements JobStore {
   /** `isFresh` forgets what is there. Throws UsageError where nothing can be kept. */
   constructor(dir: string, isFresh: boolean) {
     this.#file = join(dir, JOB_FILE);
+    makeDirectory(dir);
     try {
-      mkdirSync(dir, { recursive: true });
       writeFileSync(this.#file, "", { flag: isFresh ? "w" : "a" });
       this.text = this.#whole();
     } catch (error) {

@@ -1,5 +1,5 @@
 /** `vfio-cosim sweep SCENARIO --param a.b=1,2,4`: figures over a grid of settings. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
@@ -10,6 +10,7 @@ import { type JobQueue, SerialQueue } from "../sweep/job-queue.ts";
 import { parseParam } from "../sweep/params.ts";
 import { DEFAULT_FIGURES, runSweep, type SweepResult } from "../sweep/sweep.ts";
 import { sweepCsv, sweepText } from "../sweep/sweep-text.ts";
+import { makeDirectory } from "./execute.ts";
 import type { Io } from "./io.ts";
 import {
   addFresh,
@@ -90,7 +91,7 @@ async function sweep(scenario: string, flags: SweepFlags, io: Io): Promise<numbe
 }
 
 function writeFiles(dir: string, result: SweepResult): void {
-  mkdirSync(dir, { recursive: true });
+  makeDirectory(dir);
   writeFileSync(join(dir, "sweep.json"), canonicalJson(result));
   writeFileSync(join(dir, "sweep.csv"), sweepCsv(result));
   writeFileSync(join(dir, "sweep.txt"), sweepText(result, FILE_WIDTH));

@@ -193,6 +193,10 @@ describe("the file", () => {
     expect(() => new JobFile(file, false)).toThrow(UsageError);
   });
 
+  it("in a directory that nobody can make is refused at once", () => {
+    expect(() => new JobFile("/proc/none/below", false)).toThrow(/--out \/proc\/none\/below: /);
+  });
+
   it("that cannot be written any more costs the lines, not the sweep", () => {
     const file = new JobFile(join(dir, "gone"), false);
     rmSync(join(dir, "gone"), { recursive: true });
