@@ -25,7 +25,9 @@ export class JobFile implements JobStore {
       writeFileSync(this.#file, "", { flag: isFresh ? "w" : "a" });
       this.text = this.#whole();
     } catch (error) {
-      throw new UsageError(`--out ${dir}: ${JOB_FILE} cannot be written (${codeOf(error)})`);
+      throw new UsageError(`--out ${dir}: ${JOB_FILE} cannot be written (${codeOf(error)})`, {
+        hint: "name a directory in which files can be made",
+      });
     }
   }
 

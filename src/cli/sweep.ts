@@ -7,7 +7,7 @@ import { canonicalJson } from "../report/json.ts";
 import type { Engine } from "../run/result.ts";
 import { type RunFigures, type RunJob, runJob } from "../sweep/job.ts";
 import { type JobQueue, SerialQueue } from "../sweep/job-queue.ts";
-import { parseParam } from "../sweep/params.ts";
+import { parseParams } from "../sweep/params.ts";
 import { DEFAULT_FIGURES, runSweep, type SweepResult } from "../sweep/sweep.ts";
 import { sweepCsv, sweepText } from "../sweep/sweep-text.ts";
 import { makeDirectory } from "./execute.ts";
@@ -69,7 +69,7 @@ function queueFor({ engine, jobs }: SweepFlags): JobQueue<RunJob, RunFigures> {
 async function sweep(scenario: string, flags: SweepFlags, io: Io): Promise<number> {
   const { figure, set, seeds, engine, out } = flags;
   const figures = figure.length === 0 ? [...DEFAULT_FIGURES] : figure;
-  const params = flags.param.map(parseParam);
+  const params = parseParams(flags.param);
   const queued = (): JobQueue<RunJob, RunFigures> => queueFor(flags);
   const found = await resumed(io, flags, engine, queued, (queue) =>
     interruptible(io, ({ signal, show }) => {

@@ -43,8 +43,10 @@ class Facts {
   readonly #decided: readonly Place[];
   /** The others, if there are any; else all. */
   readonly #rest: readonly Place[];
-  /** Those of them where it may decide, and the seeds do not tell. */
+  /** Those of the others where it may decide, and the seeds do not tell. */
   readonly #unclear: readonly Place[];
+  /** Those where it does not. */
+  readonly #even: readonly Place[];
   readonly #seeds: number;
   /** Policies that harm so somewhere, and those that do so nowhere. */
   readonly #harming: readonly string[];
@@ -65,6 +67,7 @@ class Facts {
     this.#unclear = rest.filter((place) =>
       policies.some((a) => policies.some((b) => told(place, CAUSED, a, b) === "unclear")),
     );
+    this.#even = rest.filter((place) => !this.#unclear.includes(place));
     this.#seeds = seeds;
     this.#harming = policies.filter(harms);
     this.#sparing = policies.filter((policy) => !harms(policy));
@@ -122,7 +125,7 @@ class Facts {
     const parts = together(giving, (policy) => {
       const range = rangeText(where(policy), REFUSED_AGAIN, [policy]);
       const even = where(policy).filter(
-        (place) => keeper !== undefined && told(place, FAILED, policy, keeper) !== "less",
+        (place) => keeper !== undefined && isNoLess(place, FAILED, policy, keeper),
       );
       const places = even.length === where(policy).length ? "" : ` ${this.#under(even)}`;
       const total = even.length === 0 ? "" : `, no fewer in all than with ${keeper}${places}`;
@@ -154,7 +157,7 @@ class Facts {
     );
   }
 
-  /** Why the others are unharmed: tables that suffice, or nothing idle when they did not. */
+  /** Why the others are unharmed: tables that suffice, or too little idle when they did not. */
   harmless(): string | null {
     const safe = this.#places.filter((place) => !hasHarm(place));
     if (safe.length === 0) return null;
@@ -164,14 +167,16 @@ class Facts {
     const ample = safe.filter((place) => !isShort(place));
     const parts = [
       ...(ample.length === 0 ? [] : [`no table ran short (${this.#placesText(ample)})`]),
-      ...(short.length === 0 ? [] : [`none was idle when one did (${this.#placesText(short)})`]),
+      ...(short.length === 0
+        ? []
+        : [`too few were idle when one did (${this.#placesText(short)})`]),
     ];
     return `Nobody's idle irqs harmed another where ${parts.join(", nor where ")}.`;
   }
 
   /** What speaks for giving back, and what for keeping. */
   therefore(): string {
-    const cheap = cheapest(this.#rest, this.#policies);
+    const cheap = cheapest(this.#even, this.#policies);
     const isAny = cheap.length === this.#policies.length;
     const least = `${listText(cheap)} ${cheap.length === 1 ? "costs" : "cost"} least`;
     if (this.#decided.length === 0 && this.#unclear.length > 0) {
@@ -191,10 +196,11 @@ class Facts {
         ? `So none is best for others everywhere: it depends on VMM and topology (${where}${doubt})`
         : `So what speaks for ${sparing} is a table that runs short while irqs idle ` +
           `(${where}${doubt})`;
-    if (this.#rest === this.#places) return `${best}.`;
+    if (this.#even.length === 0) return `${best}.`;
     const costs = isAny || cheap.length === 0 ? "" : `, and ${least}`;
     const all = plural(this.#places.length, "combination");
-    const others = `the other ${this.#rest.length} of ${all}`;
+    const other = this.#unclear.length === 0 ? "the other " : "";
+    const others = `${other}${this.#even.length} of ${all}`;
     return `${best}; in ${others} no policy spares anybody anything${costs}.`;
   }
 
@@ -218,6 +224,13 @@ function told(place: Place, metric: string, a: string, b: string): Order {
   });
   if (pairs.length !== 1) return order;
   return pairs[0]! > 0 ? "more" : "less";
+}
+
+/** What seeds do not tell apart is no less if its mean is not. */
+function isNoLess(place: Place, metric: string, policy: string, than: string): boolean {
+  const order = told(place, metric, policy, than);
+  if (order !== "unclear") return order !== "less";
+  return meanOf(place, metric, policy) >= meanOf(place, metric, than);
 }
 
 function meanOf(place: Place, metric: string, policy: string): number {

@@ -1,5 +1,6 @@
 /** The axes of a sweep: `--param host.irtes=64,128`, and all points between them. */
 import { UsageError } from "../base/errors.ts";
+import { distinct } from "./words.ts";
 
 export interface Param {
   /** Of the scenario: `guests.g1.vcpus`. */
@@ -19,6 +20,20 @@ export function parseParam(text: string): Param {
     });
   }
   return { path, values: [...new Set(values)] };
+}
+
+/** Axes, each of another path. Throws UsageError that shows what is wrong. */
+export function parseParams(texts: readonly string[]): Param[] {
+  const params = texts.map(parseParam);
+  params.forEach(({ path }, i) => {
+    const first = params.findIndex((param) => param.path === path);
+    if (first === i) return;
+    const values = distinct([...params[first]!.values, ...params[i]!.values]);
+    throw new UsageError(`--param ${texts[i]}: ${path} is an axis already`, {
+      hint: `--param ${path}=${values.join(",")}`,
+    });
+  });
+  return params;
 }
 
 const OPEN = "{[(";

@@ -7,7 +7,7 @@ import { jitterTimelines } from "../../../../src/sweep/jitter.ts";
 import type { RunFigures, RunJob } from "../../../../src/sweep/job.ts";
 import { SerialQueue } from "../../../../src/sweep/job-queue.ts";
 import { withInterval } from "../../../../src/sweep/numbers.ts";
-import { parseParam, pointsOf } from "../../../../src/sweep/params.ts";
+import { parseParam, parseParams, pointsOf } from "../../../../src/sweep/params.ts";
 import { runSweep, type SweepOptions } from "../../../../src/sweep/sweep.ts";
 import { sweepCsv, sweepText } from "../../../../src/sweep/sweep-text.ts";
 import { listText, meanText, namesText, placesText } from "../../../../src/sweep/words.ts";
@@ -20,6 +20,9 @@ describe("an axis", () => {
       values: ["cache", "{policy: bounded, cap: 2}", "'a,b'"],
     });
     expect(parseParam("host.cpus=1,2,1").values).toEqual(["1", "2"]);
+    expect(() => parseParams(["host.cpus=1,2", "host.irtes=64", "host.cpus=2,4"])).toThrow(
+      "--param host.cpus=2,4: host.cpus is an axis already",
+    );
   });
 
   it("needs a path and values", () => {
