@@ -1,11 +1,8 @@
 /** Where the two sides enter an engine's own thread, from sources or from dist. */
 import type { CreateGuest, CreateHost } from "./contract.ts";
+import { moduleUrl } from "./module-url.ts";
 
-const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-
-function entry(path: string): URL {
-  return new URL(`../../${path}${EXTENSION}`, import.meta.url);
-}
+const entry = (path: string): URL => moduleUrl(path, import.meta.url);
 
 /** The host side, loaded only by engines that run it in their own thread. */
 export async function loadHost(): Promise<{ createHost: CreateHost }> {

@@ -1,10 +1,7 @@
 /** Where threads enter, from sources or from dist, whichever this file is part of. */
+import { moduleUrl } from "./module-url.ts";
 
-const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-
-function entry(path: string): URL {
-  return new URL(`../../${path}${EXTENSION}`, import.meta.url);
-}
+const entry = (path: string): URL => moduleUrl(path, import.meta.url);
 
 export const hostWorkerUrl = (): URL => entry("host/worker");
 export const guestWorkerUrl = (): URL => entry("guest/worker");

@@ -1,15 +1,6 @@
 /** The raw floor of a lone interrupt: a word's one way, stamped at both ends, at device pace. */
 import { CACHE_LINE_BYTES } from "./arena.ts";
-import {
-  abandon,
-  awaitRound,
-  createFloorMemory,
-  type FloorMode,
-  type NowNs,
-  PING,
-  PONG,
-  send,
-} from "./floor.ts";
+import { abandon, awaitRound, type FloorMode, type NowNs, PING, PONG, send } from "./floor.ts";
 
 /*
  * The words and their protocol are those of src/shm/floor.ts. The receiver stamps when it sees a
@@ -28,11 +19,6 @@ const PAUSE_NS = 10_000;
 const SEEN = CACHE_LINE_BYTES / 8 + 1;
 /** A word that nobody changes. */
 const STILL = PING + 1;
-
-/** Fresh memory for one measurement. */
-export function createOneWayMemory(): SharedArrayBuffer {
-  return createFloorMemory();
-}
 
 /** What the sender measures; elements are rounds. */
 export interface Ways {

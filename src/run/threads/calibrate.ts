@@ -9,7 +9,6 @@ import {
 } from "../../measure/calibration.ts";
 import { median } from "../../measure/statistics.ts";
 import { createFloorMemory, type FloorMode } from "../../shm/floor.ts";
-import { createOneWayMemory } from "../../shm/one-way.ts";
 import type { FloorResult, Warning } from "../result.ts";
 import type { GuestWorkerApi, HostWorkerApi, Probed } from "./api.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
@@ -43,7 +42,7 @@ export async function measureFloor(
 ): Promise<Floor> {
   const probed = async (mode: FloorMode): Promise<Probed> => {
     const { count, rounds } = STRETCHES[mode];
-    const stretches = Array.from({ length: count }, createOneWayMemory);
+    const stretches = Array.from({ length: count }, createFloorMemory);
     const request = { meeting: createFloorMemory(), stretches, mode, rounds };
     const [found] = await Promise.all([
       host.call((api) => api.probe({ ...request, side: "ping" })),

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
-import { createOneWayMemory, receiveSide, sendSide } from "../../../../src/shm/one-way.ts";
+import { createFloorMemory } from "../../../../src/shm/floor.ts";
+import { receiveSide, sendSide } from "../../../../src/shm/one-way.ts";
 import { WallClock } from "../../../../src/time/wall-clock.ts";
 import type { PeerData } from "./floor-peer.ts";
 
@@ -21,7 +22,7 @@ const CLOCKS_APART = 10_000;
 describe.each(["spin", "park"] as const)("one way of a word, %s", (mode) => {
   test("is timed from stamp to stamp between two threads", async () => {
     const rounds = 200;
-    const data: PeerData = { memory: createOneWayMemory(), rounds, mode, side: "receive" };
+    const data: PeerData = { memory: createFloorMemory(), rounds, mode, side: "receive" };
     const worker = new Worker(new URL("./floor-peer.ts", import.meta.url), { workerData: data });
     const answered = once(worker, "message");
     const clock = new WallClock();
@@ -39,7 +40,7 @@ describe.each(["spin", "park"] as const)("one way of a word, %s", (mode) => {
   });
 
   test("ends at the deadline if nobody answers, and the receiver is told not to wait", () => {
-    const memory = createOneWayMemory();
+    const memory = createFloorMemory();
     const out = waysOf(10);
     expect(sendSide(memory, 10, mode, out, steppingClock(1e6), 9e6)).toBe(0);
     const patient = { now: () => 0 };
@@ -47,7 +48,7 @@ describe.each(["spin", "park"] as const)("one way of a word, %s", (mode) => {
   });
 
   test("ends at the deadline if nobody sends", () => {
-    const memory = createOneWayMemory();
+    const memory = createFloorMemory();
     expect(receiveSide(memory, 10, mode, steppingClock(1e6), 5e6)).toBe(false);
     expect(sendSide(memory, 10, mode, waysOf(10), { now: () => 0 }, 1)).toBe(0);
   });
